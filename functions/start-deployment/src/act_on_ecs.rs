@@ -1,13 +1,15 @@
 //! Starts a deployment where ECS deploys: registers the revision and lets the service run it; and keeps a schedule that looks again
 //! while one is under way.
 
+use std::time::Duration;
+
 use aws::ecs::ServiceDeployments;
 use aws::observe::{Deploys, Member, OnEcs};
-use aws::scheduler::Recurring;
+use aws::scheduler::{Created, Recurring, Schedule};
 use aws::{CallFailed, Kind};
 use lambda::{Failure, Started};
 use rules::config::Pipeline;
-use rules::ecs::{self, Look};
+use rules::ecs::{self, Look, report};
 use rules::environment::Starting;
 use rules::names::{DeploymentId, RevisionArn, ServiceDeploymentArn};
 use rules::observed::TaskDefinition;
@@ -21,8 +23,20 @@ use crate::together::{Due, Next};
 
 /// How many of a family's revisions are looked through at most for one that was registered and never deployed.
 const LOOKED_THROUGH_AT_MOST: usize = 20;
+/// How long a claim to start holds: the invocation that made it has ended by then.
+const CLAIMED: time::Duration = time::Duration::minutes(5);
+/// How long the update of another invocation is waited for, before all is observed anew.
+const OTHERS_START: Duration = Duration::from_secs(2);
 /// How often the service is looked at while a deployment of it is under way.
 const LOOKS_EVERY_MINUTES: u32 = 5;
+
+/// Whose turn it is to update a service.
+enum Turn {
+    /// This invocation's, by this schedule; none where it could not be made.
+    Ours(Option<String>),
+    /// Another one's.
+    Others,
+}
 
 impl Handler {
     /// Registers the revision and updates the service, unless another deployment was faster.
@@ -59,15 +73,80 @@ impl Handler {
             // On the heap: the compiler computes the layout of what is nested in one another to a limited depth.
             return Box::pin(migrating).await;
         }
-        let (cluster, service) = (&pipeline.cluster, &pipeline.service);
-        let update = async || self.ecs.update_service(cluster, service, &revision).await;
-        let updated = match update().await {
-            // The same revision again changes nothing where it has arrived.
-            Err(failed) if failed.kind == Kind::Unavailable => update().await?,
-            answer => answer?,
+        let claim = match self.claim(started, due.member, on_ecs).await {
+            Turn::Ours(claim) => claim,
+            Turn::Others => {
+                tokio::time::sleep(OTHERS_START).await;
+                return Ok(Begun::Overtaken(Vec::new()));
+            }
+        };
+        let updated = match self.update(pipeline, &revision).await {
+            Ok(updated) => updated,
+            Err(failed) => {
+                // The event comes again, and must not wait for the claim's time.
+                if let Some(claim) = claim {
+                    self.release(&claim).await;
+                }
+                return Err(failed.into());
+            }
         };
         let id = self.id(pipeline, on_ecs, updated, &revision).await;
         Ok(Begun::Created(revision, id))
+    }
+
+    /// Lets the service run the revision.
+    async fn update(
+        &self,
+        pipeline: &Pipeline,
+        revision: &RevisionArn,
+    ) -> Result<Option<ServiceDeploymentArn>, CallFailed> {
+        let (cluster, service) = (&pipeline.cluster, &pipeline.service);
+        let update = async || self.ecs.update_service(cluster, service, revision).await;
+        match update().await {
+            // The same revision again changes nothing where it has arrived.
+            Err(failed) if failed.kind == Kind::Unavailable => update().await,
+            answer => answer,
+        }
+    }
+
+    /// Of several invocations that start from one state of the service one may update it: ECS refuses no second update. Who may is
+    /// whose schedule could be created; it looks at the service again, in case that invocation ends before its update. A claim that
+    /// cannot be made keeps nothing from being started: what two updates come to is a deployment that is superseded.
+    async fn claim(
+        &self,
+        started: &Started<Starting>,
+        member: &Member<'_>,
+        on_ecs: &OnEcs,
+    ) -> Turn {
+        // ECR's clock.
+        let Some(now) = member.observation.asked_at else {
+            return Turn::Ours(None);
+        };
+        let pipeline = member.reconciliation.pipeline;
+        let settings = &started.settings;
+        let look = Look::of(pipeline, &settings.stack, &settings.topic, now);
+        let schedule = Schedule {
+            name: Look::claim(pipeline, &settings.stack, on_ecs.newest.as_ref()),
+            at: now + CLAIMED,
+            target_arn: look.function_arn,
+            role_arn: started.extra.schedule_role_arn.clone(),
+            input: look.event.to_string(),
+            description: format!("Claims to start a deployment of {}", pipeline.place()),
+        };
+        match self.scheduler.create_passing(&schedule).await {
+            Ok(Created::New) => Turn::Ours(Some(schedule.name)),
+            Ok(Created::Exists) => Turn::Others,
+            Err(failed) => {
+                tracing::error!(error = %failed, "started without a claim, and perhaps twice");
+                Turn::Ours(None)
+            }
+        }
+    }
+
+    async fn release(&self, claim: &str) {
+        if let Err(failed) = self.scheduler.delete_schedule(claim).await {
+            tracing::warn!(error = %failed, claim, "a claim is still there, and looks again when it is over");
+        }
     }
 
     /// A revision that was registered for this very content and never deployed, where an invocation ended in between. It is newer than
@@ -173,7 +252,21 @@ impl Handler {
                     description: look.description,
                 };
                 let created = self.scheduler.create_recurring(&schedule).await;
-                created.map(drop)
+                // Where ECS sends no event of it, this alone makes report-outcome look.
+                let reporter = Recurring {
+                    name: report::look(stack, &pipeline.cluster, &pipeline.service),
+                    target_arn: (started.settings.topic)
+                        .function(&format!("{stack}-report-outcome")),
+                    ..schedule
+                };
+                let is_new = decisions
+                    .iter()
+                    .any(|decision| matches!(decision, Decision::Start(_)));
+                match is_new {
+                    true => created.and(self.scheduler.create_recurring(&reporter).await),
+                    false => created,
+                }
+                .map(drop)
             }
             false => {
                 let name = Look::name(pipeline, stack);

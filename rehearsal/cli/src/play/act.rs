@@ -44,18 +44,9 @@ impl<'a> Script<'a> {
     pub(super) async fn act(&mut self, step: &Step) -> anyhow::Result<()> {
         let world = self.world;
         match step {
-            Step::Push(image) => {
-                let pushed = world.push(image);
-                self.possible(pushed.map_err(|refused| not_pushed(image, refused)))?;
-            }
-            Step::Replicate(image) => {
-                let arrived = world.replicate(image);
-                self.possible(arrived.map_err(|refused| not_pushed(image, refused)))?;
-            }
-            Step::PushIndex(index) => {
-                let pushed = world.push_index(index);
-                self.possible(pushed.map_err(|refused| not_pushed(&index.image, refused)))?;
-            }
+            Step::Push(image) => self.pushed(image, world.push(image))?,
+            Step::Replicate(image) => self.pushed(image, world.replicate(image))?,
+            Step::PushIndex(index) => self.pushed(&index.image, world.push_index(index))?,
             Step::DeliverAgain => deliver_again(world)?,
             Step::Deliver(event) => {
                 world.events.deliver_custom(event.clone(), &world.timeline);
@@ -65,8 +56,7 @@ impl<'a> Script<'a> {
             Step::InjectDeliveryFaults(faults) => inject(world, faults),
             Step::Deny { function, action } => world.deny(function, action)?,
             Step::Withdraw { repository, action } => {
-                let (registry, name) = Location::of_repository(repository);
-                world.ecr.withdraw(&registry, name, action.as_deref())?;
+                withdraw(world, repository, action.as_deref())?;
             }
             Step::Store(image, class) => store(world, image, *class)?,
             Step::LimitFargate(tasks) => world.ecs.limit_fargate(*tasks),
@@ -116,6 +106,14 @@ impl<'a> Script<'a> {
             }
         }
         Ok(())
+    }
+
+    fn pushed(
+        &self,
+        image: &ImageSettings,
+        pushed: Result<String, PushRefused>,
+    ) -> anyhow::Result<()> {
+        self.possible(pushed.map_err(|refused| not_pushed(image, refused)))
     }
 
     /// Handles the result of a step that may no longer be possible.
@@ -222,6 +220,11 @@ fn store(world: &World, image: &ImageSettings, class: StorageClass) -> anyhow::R
     stored
         .map(drop)
         .with_context(|| format!("`{}` is not in ECR", image.version))
+}
+
+fn withdraw(world: &World, repository: &str, action: Option<&str>) -> anyhow::Result<()> {
+    let (registry, name) = Location::of_repository(repository);
+    world.ecr.withdraw(&registry, name, action)
 }
 
 fn not_pushed(image: &ImageSettings, refused: PushRefused) -> anyhow::Error {

@@ -50,7 +50,7 @@ fn head(paper: &Paper, lane: &mut Lane, deployment: &Deployment) -> f64 {
 
 fn row(paper: &Paper, lane: &mut Lane, event: &LifecycleEvent, y: f64, end: f64) {
     let back = if event.rolls_back { "↩ " } else { "" };
-    lane.name(y + BAR, &format!("{back}{}", event.name));
+    lane.name(y + BAR, format!("{back}{}", event.name));
     let (from, to) = (event.began, event.ended.unwrap_or(end));
     let failed = event.status == "Failed";
     let class = match event.status.as_str() {

@@ -6,7 +6,7 @@ use time::{Duration, UtcDateTime};
 use crate::config::Pipeline;
 use crate::events::ServiceChange;
 use crate::fnv;
-use crate::names::{StackName, TopicArn};
+use crate::names::{ServiceDeploymentArn, StackName, TopicArn};
 use crate::start::Decision;
 
 /// What a schedule needs beside the role with which it calls.
@@ -48,6 +48,17 @@ impl Look {
         // Neither name has a blank.
         let text = format!("{stack} {} {}", pipeline.cluster, pipeline.service);
         format!("greenlight-under-way-{:016x}", fnv::hash(&text))
+    }
+
+    /// The name of the schedule by which an invocation claims to start a deployment after this one: only one can create it.
+    pub fn claim(
+        pipeline: &Pipeline,
+        stack: &StackName,
+        newest: Option<&ServiceDeploymentArn>,
+    ) -> String {
+        let newest = newest.map_or("none", ServiceDeploymentArn::as_str);
+        let text = format!("{stack} {} {} {newest}", pipeline.cluster, pipeline.service);
+        format!("greenlight-start-{:016x}", fnv::hash(&text))
     }
 }
 

@@ -271,6 +271,11 @@ fn a_service_of_ecs_is_described_in_its_own_words() {
     ] {
         check(&service(keys), &[(line, expected)]);
     }
+}
+
+#[test]
+fn a_service_of_ecs_is_set_up_as_it_is_described() {
+    let service = |keys: &str| format!("{GOOD}[[service]]\nname = \"web\"\n{keys}\n");
     let keys = "controller = \"ecs\"\nstrategy = \"linear\"\nstep_percent = 12.5\nbake_minutes = 3\n\
                 hooks = [\"run-migration at PRE_SCALE_UP within 45 minutes\", \"pause at POST_SCALE_UP within 5 minutes, then continue\"]\n\
                 test_rule = [\"http-header X-Test: 1\"]\ntest_listener = \"production-port\"\nbreaker = \"stop\"\nalarms = [\"errors\"]";

@@ -85,7 +85,7 @@ impl What {
 /// What is still to be told of a deployment, in order.
 ///
 /// Of older deployments only those are told whose start was, and those of a revision that this stack registered: one may be stopped
-/// before anybody has looked at it. All else was before this stack, or told long ago, and its mark has made room. So it is with the newest one where a beginning is announced: ECS lists a deployment a moment after it has begun, and until
+/// before anybody has looked at it. All else was before this stack, or told long ago, and its mark has made room. So it is with the newest one where no end is announced: ECS lists a deployment a moment after it has begun, and until
 /// then the newest one is that of last month.
 pub fn due(
     deployment: &ServiceDeployment,
@@ -96,8 +96,9 @@ pub fn due(
     let is_told = |what: &What| told.has(what, &deployment.arn);
     let (pause, may_have_ended) = match announced {
         Announced::Waits(pause) => (Some(pause), false),
-        Announced::Ended | Announced::Routine(_) => (None, true),
-        Announced::InProgress | Announced::Other => (None, false),
+        // Whoever made a claim has seen it due.
+        Announced::Ended | Announced::Routine(Some(_)) => (None, true),
+        Announced::InProgress | Announced::Routine(None) | Announced::Other => (None, false),
     };
     let is_known =
         (is_newest && may_have_ended) || told.is_registered_by_it || is_told(&What::Started);

@@ -145,18 +145,22 @@ fn update_here(call: Call<'_>, service: &Service, managed: &EcsManaged) -> Answe
             "The service cannot be updated while a rollback of its deployment is in progress.",
         ));
     }
-    call.aws.ecs.write(|state| {
-        if let Some(service) = state.service_mut(&service.cluster, &service.name) {
-            // Its task sets and events may have changed since.
-            let (sets, events) = (service.task_sets.clone(), service.events.clone());
-            *service = Service {
-                task_sets: sets,
-                events,
-                ..next
-            };
-        }
+    // Of two updates to the same revision at the same moment the second one changes nothing.
+    let starts = call.aws.ecs.write(|state| {
+        let Some(current) = state.service_mut(&service.cluster, &service.name) else {
+            return false;
+        };
+        let starts = is_forced || differs(current, &next);
+        // Its task sets and events may have changed since.
+        let (sets, events) = (current.task_sets.clone(), current.events.clone());
+        *current = Service {
+            task_sets: sets,
+            events,
+            ..next
+        };
+        starts
     });
-    if needs_deployment {
+    if starts {
         start::start(
             &call.aws.service_deployments,
             &service.cluster,

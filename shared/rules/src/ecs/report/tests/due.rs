@@ -106,7 +106,8 @@ fn everything_is_due_once_and_in_order() {
         (Status::Successful, true, InProgress, &[], ""),
         (Status::Successful, true, waits(&other), &[], ""),
         (Status::Successful, true, InProgress, &[started], "ended"),
-        (Status::Successful, true, Routine(None), &[], "ended"),
+        (Status::Successful, true, Routine(None), &[], ""),
+        (Status::Successful, true, Routine(None), &[ours], "ended"),
         // It was stopped before anybody looked.
         (Status::Stopped, false, Ended, &[ours], "ended"),
         (Status::Stopped, false, Ended, &[ours, ended], ""),
