@@ -10,7 +10,8 @@ use crate::scenarios::run::{Run, play, play_otherwise};
 
 /// Every permission that the template grants, as `--without` takes it, with a short scenario that does not go as expected
 /// without it. The role of the time-out schedule is nobody's but the schedule's.
-const NEEDED: [(&str, &str); 87] = [
+const NEEDED: [(&str, &str); 125] = [
+    ("HookRole:lambda:InvokeFunction", "native-ship"),
     ("ScheduleRole:lambda:InvokeFunction", "endless-migration"),
     (
         "check-production:codedeploy:GetDeployment",
@@ -33,8 +34,24 @@ const NEEDED: [(&str, &str); 87] = [
         "production-gate-fails",
     ),
     (
+        "check-production:ecs:DescribeServiceDeployments",
+        "native-production-gate-fails",
+    ),
+    (
+        "check-production:ecs:DescribeServiceRevisions",
+        "native-production-gate-fails",
+    ),
+    (
         "check-production:ecs:DescribeServices",
         "production-gate-fails",
+    ),
+    (
+        "check-production:ecs:DescribeTaskDefinition",
+        "native-production-gate-fails",
+    ),
+    (
+        "check-production:ecs:TagResource",
+        "native-production-gate-fails",
     ),
     (
         "check-production:elasticloadbalancing:DescribeListeners",
@@ -68,7 +85,23 @@ const NEEDED: [(&str, &str); 87] = [
         "check-test-traffic:codedeploy:PutLifecycleEventHookExecutionStatus",
         "ship",
     ),
+    (
+        "check-test-traffic:ecs:DescribeServiceDeployments",
+        "native-failed-test-traffic",
+    ),
+    (
+        "check-test-traffic:ecs:DescribeServiceRevisions",
+        "native-failed-test-traffic",
+    ),
     ("check-test-traffic:ecs:DescribeServices", "ship"),
+    (
+        "check-test-traffic:ecs:DescribeTaskDefinition",
+        "native-failed-test-traffic",
+    ),
+    (
+        "check-test-traffic:ecs:TagResource",
+        "native-failed-test-traffic",
+    ),
     (
         "check-test-traffic:elasticloadbalancing:DescribeListeners",
         "ship",
@@ -101,11 +134,24 @@ const NEEDED: [(&str, &str); 87] = [
     ),
     ("finish-migration:ecs:DescribeTasks", "endless-migration"),
     (
+        "finish-migration:ecs:ListServiceDeployments",
+        "rolling-migration",
+    ),
+    (
         "finish-migration:ecs:ListTasks",
         "died-before-it-was-written-down",
     ),
     ("finish-migration:ecs:StopTask", "endless-migration"),
+    (
+        "finish-migration:ecs:TagResource",
+        "rolling-failed-migration",
+    ),
+    ("finish-migration:iam:PassRole", "rolling-failed-migration"),
     ("finish-migration:logs:GetLogEvents", "failed-migration"),
+    (
+        "finish-migration:scheduler:CreateSchedule",
+        "rolling-failed-migration",
+    ),
     (
         "finish-migration:scheduler:DeleteSchedule",
         "failed-migration",
@@ -129,16 +175,33 @@ const NEEDED: [(&str, &str); 87] = [
         "report-outcome:codedeploy:ListDeploymentTargets",
         "denied-hook",
     ),
+    (
+        "report-outcome:ecs:DescribeServiceDeployments",
+        "rolling-ship",
+    ),
+    (
+        "report-outcome:ecs:DescribeServiceRevisions",
+        "rolling-ship",
+    ),
     ("report-outcome:ecs:DescribeServices", "denied-hook"),
     (
         "report-outcome:ecs:DescribeTaskDefinition",
         "failed-migration",
     ),
     ("report-outcome:ecs:DescribeTasks", "denied-hook"),
+    ("report-outcome:ecs:ListServiceDeployments", "rolling-ship"),
     ("report-outcome:ecs:ListTasks", "denied-hook"),
     ("report-outcome:ecs:StopTask", "denied-schedule"),
+    ("report-outcome:ecs:TagResource", "rolling-ship"),
+    (
+        "report-outcome:elasticloadbalancing:DescribeRules",
+        "native-rule-put-back",
+    ),
+    ("report-outcome:iam:PassRole", "rolling-ship"),
     ("report-outcome:logs:GetLogEvents", "failed-migration"),
+    ("report-outcome:scheduler:CreateSchedule", "rolling-ship"),
     ("report-outcome:scheduler:DeleteSchedule", "denied-hook"),
+    ("report-outcome:scheduler:GetSchedule", "rolling-ship"),
     ("report-outcome:sns:Publish", "denied-hook"),
     ("run-migration:codedeploy:GetDeployment", "denied-hook"),
     (
@@ -153,16 +216,36 @@ const NEEDED: [(&str, &str); 87] = [
         "run-migration:codedeploy:PutLifecycleEventHookExecutionStatus",
         "denied-hook",
     ),
+    (
+        "run-migration:ecs:DescribeServiceDeployments",
+        "native-failed-migration",
+    ),
+    (
+        "run-migration:ecs:DescribeServiceRevisions",
+        "native-failed-migration",
+    ),
     ("run-migration:ecs:DescribeServices", "denied-hook"),
     ("run-migration:ecs:DescribeTaskDefinition", "denied-hook"),
     ("run-migration:ecs:DescribeTasks", "token-taken"),
+    (
+        "run-migration:ecs:ListServiceDeployments",
+        "native-rollback-request",
+    ),
+    ("run-migration:ecs:ListTasks", "native-failed-migration"),
     (
         "run-migration:ecs:RegisterTaskDefinition",
         "migration-alone",
     ),
     ("run-migration:ecs:RunTask", "failed-migration"),
     ("run-migration:ecs:StopTask", "denied-record"),
-    ("run-migration:ecs:TagResource", "migration-alone"),
+    (
+        "run-migration:ecs:TagResource=arn:aws:ecs:eu-central-1:111122223333:task-definition/*-migration:*",
+        "migration-alone",
+    ),
+    (
+        "run-migration:ecs:TagResource=arn:aws:ecs:eu-central-1:111122223333:task-definition/*:*",
+        "native-failed-migration",
+    ),
     (
         "run-migration:iam:PassRole=arn:aws:iam::111122223333:role/*",
         "failed-migration",
@@ -171,6 +254,7 @@ const NEEDED: [(&str, &str); 87] = [
         "run-migration:iam:PassRole=arn:aws:iam::111122223333:role/greenlight-ScheduleRole",
         "failed-migration",
     ),
+    ("run-migration:logs:GetLogEvents", "native-failed-migration"),
     ("run-migration:scheduler:CreateSchedule", "failed-migration"),
     ("run-migration:scheduler:GetSchedule", "failed-migration"),
     ("run-migration:scheduler:UpdateSchedule", "failed-migration"),
@@ -232,6 +316,14 @@ const NEEDED: [(&str, &str); 87] = [
         "no-matching-container",
     ),
     (
+        "start-deployment:ecs:DescribeServiceDeployments",
+        "rolling-ship",
+    ),
+    (
+        "start-deployment:ecs:DescribeServiceRevisions",
+        "rolling-ship",
+    ),
+    (
         "start-deployment:ecs:DescribeServices",
         "no-matching-container",
     ),
@@ -243,10 +335,37 @@ const NEEDED: [(&str, &str); 87] = [
         "start-deployment:ecs:DescribeTasks",
         "installed-beside-latest",
     ),
+    (
+        "start-deployment:ecs:ListServiceDeployments",
+        "rolling-ship",
+    ),
     ("start-deployment:ecs:ListTasks", "installed-beside-latest"),
     ("start-deployment:ecs:RegisterTaskDefinition", "denied-hook"),
+    ("start-deployment:ecs:RunTask", "rolling-migration"),
+    (
+        "start-deployment:ecs:StopServiceDeployment",
+        "native-replaced",
+    ),
     ("start-deployment:ecs:TagResource", "denied-hook"),
-    ("start-deployment:iam:PassRole", "denied-hook"),
+    ("start-deployment:ecs:UpdateService", "rolling-ship"),
+    (
+        "start-deployment:iam:PassRole=arn:aws:iam::111122223333:role/*",
+        "denied-hook",
+    ),
+    (
+        "start-deployment:iam:PassRole=arn:aws:iam::111122223333:role/greenlight-ScheduleRole",
+        "rolling-ship",
+    ),
+    ("start-deployment:scheduler:CreateSchedule", "rolling-ship"),
+    ("start-deployment:scheduler:DeleteSchedule", "rolling-ship"),
+    (
+        "start-deployment:scheduler:GetSchedule",
+        "rolling-migration",
+    ),
+    (
+        "start-deployment:scheduler:UpdateSchedule",
+        "rolling-migration",
+    ),
     ("start-deployment:sns:Publish", "burst"),
 ];
 

@@ -82,7 +82,7 @@ struct Common {
 
 /// A service as it was described, and all that is in common where CodeDeploy deploys to it.
 enum Described {
-    CodeDeploy(Common),
+    CodeDeploy(Box<Common>),
     Ecs(Box<observed::Service>, Option<ecs::Strategy>),
 }
 
@@ -204,7 +204,7 @@ impl Observer {
         let candidates = async { Ok(self.candidates(reconciliations).await?) };
         let (common, found) = try_join!(self.service(pipeline, ours), candidates)?;
         let common = match common {
-            Described::CodeDeploy(common) => common,
+            Described::CodeDeploy(common) => *common,
             // After ECR was asked, as below.
             Described::Ecs(service, strategy) => {
                 self.on_ecs(pipeline, ours, &service, strategy).await?
@@ -241,9 +241,8 @@ impl Observer {
         let service = self.ecs.describe_service(cluster, name).await?;
         let strategy = match pipeline.engine(&service)? {
             Engine::CodeDeploy => {
-                return Ok(Described::CodeDeploy(
-                    self.on_codedeploy(pipeline, &service).await?,
-                ));
+                let common = self.on_codedeploy(pipeline, &service).await?;
+                return Ok(Described::CodeDeploy(Box::new(common)));
             }
             Engine::Native(strategy) => {
                 let fits = ecs::fits_native(pipeline, &service, &ours.functions);

@@ -7,10 +7,18 @@
 use serde_json::Value;
 
 use super::operation::Call;
-use crate::iam::Permission;
+use crate::iam::{Permission, administrator};
 use crate::identity::{ACCOUNT, arn};
 
 impl<'a> Call<'a> {
+    /// The caller's ARN: of a function, the session of its role.
+    pub(super) fn caller(self) -> String {
+        match self.function {
+            Some(function) => self.aws.iam.caller(function),
+            None => administrator(),
+        }
+    }
+
     /// The action of the operation's own name, on a resource.
     pub(super) fn on(self, resource: impl Into<String>) -> Permission {
         let action = format!("{}:{}", self.service.prefix(), self.operation);

@@ -21,6 +21,8 @@ pub struct Revision {
     /// An array of `{key, value}`.
     pub tags: Vec<Value>,
     pub registered_at: SystemTime,
+    /// The caller's ARN: of a function, the session of its role.
+    pub registered_by: String,
     pub deregistered_at: Option<SystemTime>,
 }
 
@@ -150,10 +152,7 @@ impl Revision {
             ),
             ("compatibilities", json!(self.compatibilities())),
             ("registeredAt", epoch_seconds(self.registered_at)),
-            (
-                "registeredBy",
-                json!(format!("arn:aws:iam::{ACCOUNT}:user/rehearsal")),
-            ),
+            ("registeredBy", json!(self.registered_by)),
         ] {
             answer.insert(member.to_owned(), value);
         }

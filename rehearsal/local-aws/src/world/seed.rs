@@ -20,6 +20,7 @@ use crate::ecs::registration::prepare;
 use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus};
 use crate::ecs::task_definition::Revision;
 use crate::elb::{Forward, TargetGroupDescription, TargetGroupSettings};
+use crate::iam::administrator;
 use crate::identity::{ACCOUNT, REGION};
 use crate::service_deployment::controller::Controller;
 use crate::template::Template;
@@ -233,6 +234,7 @@ pub(super) fn register(aws: &Aws, settings: &ServiceSettings) -> anyhow::Result<
             registered: registered.into(),
             tags,
             registered_at: now,
+            registered_by: administrator(),
             deregistered_at: None,
         };
         let arn = revision.arn();

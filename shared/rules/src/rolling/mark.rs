@@ -128,5 +128,7 @@ fn is_registered_by(definition: &TaskDefinition, stack: &StackName) -> bool {
         Some("role") => parts.next_back(),
         Some(_) | None => None,
     };
-    role.is_some_and(|role| role.starts_with(&format!("{stack}-StartDeploymentRole-")))
+    let after = role.and_then(|role| role.strip_prefix(&format!("{stack}-StartDeploymentRole")));
+    // CloudFormation adds characters of its own after a hyphen.
+    after.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }

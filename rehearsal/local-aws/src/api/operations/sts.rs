@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::api::operation::{Answer, Call, Operation};
-use crate::iam::{Permission, administrator};
+use crate::iam::Permission;
 use crate::identity::ACCOUNT;
 
 pub(super) const OPERATIONS: &[Operation] = &[Operation::new(
@@ -13,11 +13,7 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation::new(
 )];
 
 fn get_caller_identity(call: Call<'_>) -> Answer {
-    let arn = match call.function {
-        Some(function) => call.aws.iam.caller(function),
-        None => administrator(),
-    };
-    Ok(json!({ "Arn": arn, "UserId": "AIDAREHEARSAL", "Account": ACCOUNT }))
+    Ok(json!({ "Arn": call.caller(), "UserId": "AIDAREHEARSAL", "Account": ACCOUNT }))
 }
 
 /// Every caller may request its identity, regardless of its policies (STS API Reference, GetCallerIdentity).

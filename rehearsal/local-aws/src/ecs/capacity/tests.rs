@@ -13,6 +13,7 @@ fn revision(mode: &str, host_port: u64, memory: u64) -> Revision {
         registered: registered.as_object().unwrap().clone().into(),
         tags: Vec::new(),
         registered_at: UNIX_EPOCH,
+        registered_by: String::new(),
         deregistered_at: None,
     }
 }

@@ -99,6 +99,7 @@ fn tasks_get_the_tags_that_update_service_asks_for() {
         registered: Map::new().into(),
         tags: vec![tag("revision")],
         registered_at: SystemTime::UNIX_EPOCH,
+        registered_by: String::new(),
         deregistered_at: None,
     };
     let service = |options: Value| Service {

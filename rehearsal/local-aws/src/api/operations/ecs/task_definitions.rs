@@ -65,7 +65,7 @@ fn register_task_definition(call: Call<'_>) -> Answer {
         call.input.text(text)?;
     }
     let (registered, tags) = prepare(call.input.raw()).map_err(client)?;
-    let now = call.aws.clock.now();
+    let (now, registered_by) = (call.aws.clock.now(), call.caller());
     let revision = call.aws.ecs.write(|state| {
         let revisions = state.families.entry(family.clone()).or_default();
         let number = revisions.last().map_or(1, |last| last.number + 1);
@@ -75,6 +75,7 @@ fn register_task_definition(call: Call<'_>) -> Answer {
             registered: registered.into(),
             tags,
             registered_at: now,
+            registered_by,
             deregistered_at: None,
         };
         // Nothing but DescribeTaskDefinition and a rollback reads an older one.
