@@ -50,6 +50,7 @@ pub(super) fn text<'a>(value: &'a Value, member: &str) -> &'a str {
 }
 
 impl State {
+    #[expect(clippy::too_many_lines, reason = "one table, an operation an arm")]
     pub(super) fn says(&mut self, function: &str, operation: &str, request: &Value) -> Answer {
         if self.dies_at == Some(operation) {
             return Refuses("ServerException");
