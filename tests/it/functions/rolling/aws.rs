@@ -50,44 +50,13 @@ pub(super) fn text<'a>(value: &'a Value, member: &str) -> &'a str {
 }
 
 impl State {
-    #[expect(clippy::too_many_lines, reason = "one table, an operation an arm")]
     pub(super) fn says(&mut self, function: &str, operation: &str, request: &Value) -> Answer {
         if self.dies_at == Some(operation) {
             return Refuses("ServerException");
         }
-        let input = text(&request["Target"], "Input").to_owned();
         match operation {
-            "GetSchedule" => match &self.schedule {
-                Some((input, expression)) => Says(
-                    json!({"ScheduleExpression": expression, "Target": {"Arn": "a", "RoleArn": "r", "Input": input}}),
-                ),
-                None => Refuses("ResourceNotFoundException"),
-            },
-            "CreateSchedule" if input.contains("\"rolling\"") => {
-                self.schedule = self.faster.take().or(self.schedule.take());
-                if self.schedule.is_some() {
-                    return Refuses("ConflictException");
-                }
-                self.schedule = Some((input, text(request, "ScheduleExpression").to_owned()));
-                Says(
-                    json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),
-                )
-            }
-            "CreateSchedule" => Says(
-                json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),
-            ),
-            "UpdateSchedule" => {
-                self.schedule = Some((input, text(request, "ScheduleExpression").to_owned()));
-                Says(
-                    json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),
-                )
-            }
-            "DeleteSchedule" => {
-                // That of `start-deployment` is the five-minute look.
-                if function == "finish-migration" {
-                    self.schedule = None;
-                }
-                Says(json!({}))
+            "GetSchedule" | "CreateSchedule" | "UpdateSchedule" | "DeleteSchedule" => {
+                self.says_of_schedules(function, operation, request)
             }
             "RunTask" => self.run(request),
             "ListTasks" => {
@@ -127,6 +96,44 @@ impl State {
                 }]}))
             }
             _ => self.world.says(operation, request),
+        }
+    }
+
+    fn says_of_schedules(&mut self, function: &str, operation: &str, request: &Value) -> Answer {
+        let input = text(&request["Target"], "Input").to_owned();
+        match operation {
+            "GetSchedule" => match &self.schedule {
+                Some((input, expression)) => Says(
+                    json!({"ScheduleExpression": expression, "Target": {"Arn": "a", "RoleArn": "r", "Input": input}}),
+                ),
+                None => Refuses("ResourceNotFoundException"),
+            },
+            "CreateSchedule" if input.contains("\"rolling\"") => {
+                self.schedule = self.faster.take().or(self.schedule.take());
+                if self.schedule.is_some() {
+                    return Refuses("ConflictException");
+                }
+                self.schedule = Some((input, text(request, "ScheduleExpression").to_owned()));
+                Says(
+                    json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),
+                )
+            }
+            "CreateSchedule" => Says(
+                json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),
+            ),
+            "UpdateSchedule" => {
+                self.schedule = Some((input, text(request, "ScheduleExpression").to_owned()));
+                Says(
+                    json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),
+                )
+            }
+            _ => {
+                // That of `start-deployment` is the five-minute look.
+                if function == "finish-migration" {
+                    self.schedule = None;
+                }
+                Says(json!({}))
+            }
         }
     }
 
