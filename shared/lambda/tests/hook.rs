@@ -17,7 +17,7 @@ use axum::routing::post;
 use lambda::{Caller, Deadline, Failure, Hook, Messenger, Misconfigured, Ran, Start, Started};
 use rules::config::Config;
 use rules::environment::{MessageFormat, Settings};
-use rules::events::HookCall;
+use rules::events::CodeDeployCall;
 use rules::gate::{Gate, Verdict};
 use rules::problem::Problems;
 use serde_json::{Value, json};
@@ -214,7 +214,7 @@ where
     F: Future<Output = Result<Verdict, Failure>>,
 {
     let session = cloud.session().await;
-    let call = HookCall {
+    let call = CodeDeployCall {
         deployment_id: "d-8X2K4PLQ3".parse().unwrap(),
         execution_id: "eyJlbmNyeXB0ZWREYXRhIjoi".parse().unwrap(),
     };

@@ -35,7 +35,7 @@ pub const REGISTRY: &str = "GREENLIGHT_REGISTRY";
 /// ARN of `finish-migration`, which the time-out schedule of a migration calls (`run-migration` only).
 pub const FINISH_MIGRATION_ARN: &str = "GREENLIGHT_FINISH_MIGRATION_ARN";
 /// ARN of the role with which EventBridge Scheduler calls `finish-migration`, `start-deployment` and `report-outcome`
-/// (`run-migration`, `start-deployment` and `report-outcome` only).
+/// (`run-migration`, `finish-migration`, `start-deployment` and `report-outcome` only).
 pub const SCHEDULE_ROLE_ARN: &str = "GREENLIGHT_SCHEDULE_ROLE_ARN";
 
 /// How outcomes are written.

@@ -233,11 +233,22 @@ fn a_start_registers_a_revision_and_updates_the_service_with_it_alone() {
         );
         let report = &invocation.answer["pipelines"][0];
         assert_eq!(report["deployment_id"], "web-3");
-        let schedule = invocation.request("CreateSchedule");
-        assert_eq!(schedule["ScheduleExpression"], "rate(5 minutes)");
-        assert!(schedule["EndDate"].is_number(), "{schedule}");
-        let input = schedule["Target"]["Input"].as_str().unwrap();
-        assert!(input.contains("\"look\""), "{input}");
+        let schedules = invocation.calls.iter();
+        let schedules = schedules.filter(|(operation, _)| operation == "CreateSchedule");
+        let [claim, looks @ ..] = &schedules.map(|(_, request)| request).collect::<Vec<_>>()[..]
+        else {
+            panic!("no schedule was made");
+        };
+        let expression = claim["ScheduleExpression"].as_str().unwrap();
+        assert!(expression.starts_with("at("), "{expression}");
+        // Of this function, and of the one that reports.
+        assert_eq!(looks.len(), 2);
+        for schedule in looks {
+            assert_eq!(schedule["ScheduleExpression"], "rate(5 minutes)");
+            assert!(schedule["EndDate"].is_number(), "{schedule}");
+            let input = schedule["Target"]["Input"].as_str().unwrap();
+            assert!(input.contains("\"look\""), "{input}");
+        }
         assert!(!invocation.operations().contains(&"GetDeploymentGroup"));
     }
 }

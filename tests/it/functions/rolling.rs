@@ -181,8 +181,8 @@ fn a_failed_migration_is_told_and_not_repeated_but_by_a_request() {
 
 #[test]
 fn a_newer_push_waits_for_the_migration_and_goes_after_it_or_alone() {
-    let replaces = format!("when_busy='replace'\n[pipeline.migration]");
-    let replaces = pipelines().replace("[pipeline.migration]", &replaces);
+    let replaces = "when_busy='replace'\n[pipeline.migration]";
+    let replaces = pipelines().replace("[pipeline.migration]", replaces);
     for (pipelines, then, revision) in [(pipelines(), "start", "3"), (replaces, "migrate", "4")] {
         let mut state = migrating();
         (state.tagged, state.pushed_at) = ("c", NOW + 10.0);

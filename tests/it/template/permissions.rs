@@ -105,6 +105,7 @@ fn a_role_is_passed_only_to_the_service_that_needs_it() {
         "StartDeployment: scheduler.amazonaws.com",
         "RunMigration: ecs-tasks.amazonaws.com",
         "RunMigration: scheduler.amazonaws.com",
+        "FinishMigration: scheduler.amazonaws.com",
         "ReportOutcome: scheduler.amazonaws.com",
     ];
     assert_eq!(passed, wanted);
@@ -162,6 +163,9 @@ fn tags_are_set_only_on_revisions_that_are_being_registered_or_are_marks() {
     let gate = json!({
         "ForAllValues:StringEquals": {"aws:TagKeys": "greenlight:gate"}, "Null": {"aws:TagKeys": "false"},
     });
+    let migration = json!({
+        "ForAllValues:StringEquals": {"aws:TagKeys": "greenlight:migration"}, "Null": {"aws:TagKeys": "false"},
+    });
     let told = json!({
         "ForAllValues:StringEquals": {
             "aws:TagKeys": ["greenlight:told-started", "greenlight:told-waiting", "greenlight:told-ended"]
@@ -172,7 +176,7 @@ fn tags_are_set_only_on_revisions_that_are_being_registered_or_are_marks() {
         if actions(statement).contains(&"ecs:TagResource".to_owned()) {
             let condition = &statement["Condition"];
             assert!(
-                [&registered, &gate, &told].contains(&condition),
+                [&registered, &gate, &migration, &told].contains(&condition),
                 "{id} is free to tag anything, limit it: {condition}"
             );
             let resource = statement["Resource"].to_string();

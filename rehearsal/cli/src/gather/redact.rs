@@ -175,6 +175,7 @@ mod tests {
             registered: definition.as_object().unwrap().clone().into(),
             tags: Vec::new(),
             registered_at: std::time::SystemTime::UNIX_EPOCH,
+            registered_by: String::new(),
             deregistered_at: None,
         };
         let redactor = Redactor::new(variables([&revision].into_iter()));

@@ -7,7 +7,7 @@ use rules::ecs::{self, ServiceRevision, Serving, Shipping, Status, Strategy};
 use rules::engine::Mismatch;
 use rules::migration;
 use rules::names::{RevisionArn, ServiceDeploymentArn, ServiceRevisionArn};
-use rules::observed::{self, TaskCount, TaskDefinition};
+use rules::observed::{self, Placement, TaskCount, TaskDefinition};
 use time::UtcDateTime;
 
 use super::production::Serves;
@@ -69,10 +69,7 @@ impl Observer {
             active: None,
             accepted: None,
             newest_target: listed.first().and_then(|newest| newest.target.clone()),
-            placement: match &service_revision {
-                Some(serves) => migration::placement(service, &serves.placement),
-                None => migration::placement(service, &service.placement),
-            },
+            placement: placement_of(service, service_revision.as_ref()),
             migrations: None,
         };
         match active {
@@ -238,6 +235,12 @@ impl Observer {
         let service = self.ecs.describe_service(cluster, name).await?;
         Ok(service.revision == on_ecs.wanted)
     }
+}
+
+/// Where a task of what serves runs.
+fn placement_of(service: &observed::Service, serves: Option<&ServiceRevision>) -> Placement {
+    let of_revision = serves.map(|serves| &serves.placement);
+    migration::placement(service, of_revision.unwrap_or(&service.placement))
 }
 
 /// How many tasks of the serving revision run.

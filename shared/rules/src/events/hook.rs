@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::object::Object;
 use super::{UnreadableEvent, read};
 use crate::ecs::Stage;
 use crate::names::{DeploymentId, HookExecutionId, ServiceDeploymentArn, ServiceRevisionArn};
@@ -59,7 +60,7 @@ struct Written {
     _execution_id: HookExecutionId,
     lifecycle_stage: String,
     resource_arn: ServiceDeploymentArn,
-    execution_details: Execution,
+    execution_details: Object<Execution>,
     #[serde(default)]
     hook_details: Value,
 }
@@ -86,7 +87,7 @@ impl HookCall {
             return read(event).map(Self::CodeDeploy);
         }
         let written: Written = read(event)?;
-        let execution = written.execution_details;
+        let Object(execution) = written.execution_details;
         Ok(Self::Ecs(Box::new(EcsCall {
             deployment: written.resource_arn,
             stage: Stage::of(&written.lifecycle_stage),

@@ -307,9 +307,7 @@ fn without_a_migration_there_is_nothing_to_do_and_alone_is_refused() {
     assert!(
         told(&invocation).contains("`migration.alone` is for services that CodeDeploy deploys to")
     );
-    for invocation in [&invocation] {
-        assert!(!invocation.operations().contains(&"RunTask"));
-    }
+    assert!(!invocation.operations().contains(&"RunTask"));
 }
 
 #[test]

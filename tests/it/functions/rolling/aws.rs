@@ -54,39 +54,9 @@ impl State {
         if self.dies_at == Some(operation) {
             return Refuses("ServerException");
         }
-        let input = text(&request["Target"], "Input").to_owned();
         match operation {
-            "GetSchedule" => match &self.schedule {
-                Some((input, expression)) => Says(
-                    json!({"ScheduleExpression": expression, "Target": {"Arn": "a", "RoleArn": "r", "Input": input}}),
-                ),
-                None => Refuses("ResourceNotFoundException"),
-            },
-            "CreateSchedule" if input.contains("\"rolling\"") => {
-                self.schedule = self.faster.take().or(self.schedule.take());
-                if self.schedule.is_some() {
-                    return Refuses("ConflictException");
-                }
-                self.schedule = Some((input, text(request, "ScheduleExpression").to_owned()));
-                Says(
-                    json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),
-                )
-            }
-            "CreateSchedule" => Says(
-                json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),
-            ),
-            "UpdateSchedule" => {
-                self.schedule = Some((input, text(request, "ScheduleExpression").to_owned()));
-                Says(
-                    json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),
-                )
-            }
-            "DeleteSchedule" => {
-                // That of `start-deployment` is the five-minute look.
-                if function == "finish-migration" {
-                    self.schedule = None;
-                }
-                Says(json!({}))
+            "GetSchedule" | "CreateSchedule" | "UpdateSchedule" | "DeleteSchedule" => {
+                self.says_of_schedules(function, operation, request)
             }
             "RunTask" => self.run(request),
             "ListTasks" => {
@@ -126,6 +96,44 @@ impl State {
                 }]}))
             }
             _ => self.world.says(operation, request),
+        }
+    }
+
+    fn says_of_schedules(&mut self, function: &str, operation: &str, request: &Value) -> Answer {
+        let input = text(&request["Target"], "Input").to_owned();
+        match operation {
+            "GetSchedule" => match &self.schedule {
+                Some((input, expression)) => Says(
+                    json!({"ScheduleExpression": expression, "Target": {"Arn": "a", "RoleArn": "r", "Input": input}}),
+                ),
+                None => Refuses("ResourceNotFoundException"),
+            },
+            "CreateSchedule" if input.contains("\"rolling\"") => {
+                self.schedule = self.faster.take().or(self.schedule.take());
+                if self.schedule.is_some() {
+                    return Refuses("ConflictException");
+                }
+                self.schedule = Some((input, text(request, "ScheduleExpression").to_owned()));
+                Says(
+                    json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),
+                )
+            }
+            "CreateSchedule" => Says(
+                json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),
+            ),
+            "UpdateSchedule" => {
+                self.schedule = Some((input, text(request, "ScheduleExpression").to_owned()));
+                Says(
+                    json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),
+                )
+            }
+            _ => {
+                // That of `start-deployment` is the five-minute look.
+                if function == "finish-migration" {
+                    self.schedule = None;
+                }
+                Says(json!({}))
+            }
         }
     }
 

@@ -43,6 +43,7 @@ async fn world(assumptions: Assumptions) -> World {
         registered: registered.as_object().unwrap().clone().into(),
         tags: Vec::new(),
         registered_at: world.clock.now(),
+        registered_by: String::new(),
         deregistered_at: None,
     };
     world

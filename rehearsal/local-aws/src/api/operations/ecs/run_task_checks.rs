@@ -196,6 +196,7 @@ mod tests {
             registered: registered.as_object().unwrap().clone().into(),
             tags: Vec::new(),
             registered_at: UNIX_EPOCH,
+            registered_by: String::new(),
             deregistered_at: None,
         }
     }
