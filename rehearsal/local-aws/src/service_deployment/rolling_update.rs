@@ -71,7 +71,8 @@ pub(super) enum Until {
 
 /// Rolls the service to a revision, for as long as it takes.
 pub(super) async fn roll(deployments: &Arc<ServiceDeployments>, arn: &str, to: &str, until: Until) {
-    task_sets::run(deployments, arn, to, Some(0));
+    // A rollback takes over tasks that serve, which the scheduler would stop if fewer were wanted for a moment.
+    task_sets::run(deployments, arn, to, Some(desired_of(deployments, to)));
     loop {
         let written = deployments.ecs.written();
         let health_changed = deployments.load_balancers.health_changed();
@@ -133,6 +134,16 @@ fn rollout(
     }
 }
 
+/// How many tasks a revision is to have; none if it has no task set.
+fn desired_of(deployments: &ServiceDeployments, digits: &str) -> u32 {
+    let id = task_set_of(digits);
+    let desired = deployments.ecs.read(|state| {
+        let (service, set) = state.task_set(&id)?;
+        Some(service.desired_count_of(set))
+    });
+    desired.unwrap_or(0)
+}
+
 /// Gives each revision the number of tasks that it is to have; returns whether that changed any.
 fn move_on(
     deployments: &ServiceDeployments,
@@ -141,22 +152,15 @@ fn move_on(
     old: &[(String, Tasks)],
 ) -> bool {
     let wanted = rollout.wanted();
-    let has = |digits: &str| {
-        let id = task_set_of(digits);
-        deployments.ecs.read(|state| {
-            let (service, set) = state.task_set(&id)?;
-            Some(service.desired_count_of(set))
-        })
-    };
     let mut changed = false;
     let mut set = |digits: &str, desired: u32| {
-        if has(digits) != Some(desired) {
+        if desired_of(deployments, digits) != desired {
             task_sets::set_desired(deployments, digits, Some(desired));
             changed = true;
         }
     };
     // A task that failed is missing until the scheduler starts another one: the count that was given before stays.
-    let given = has(to).unwrap_or(0).min(rollout.desired);
+    let given = desired_of(deployments, to).min(rollout.desired);
     set(to, wanted.new.max(given));
     let mut surplus = rollout.old.live.saturating_sub(wanted.old);
     // The ones without a healthy task first, then the oldest.
