@@ -1,11 +1,13 @@
 //! Deployments, from CreateDeployment to their end.
 
+use local_aws::assumption::Assumption;
 use local_aws::codedeploy::{Deployment, State, Wait};
 use local_aws::timeline::{self, ListenerKind};
 use local_aws::world::{TestListener, World};
 use serde_json::{Value, json};
 
 use crate::aws::{PausedWorld, codedeploy, deploy, ecs, id, register, serves, statuses, world};
+use crate::deploying::answer_hooks;
 
 async fn primary(world: &World) -> (String, usize) {
     let described = ecs(
@@ -288,4 +290,38 @@ async fn a_hook_whose_function_is_missing_fails_and_nothing_is_left_to_roll_back
     assert_eq!(statuses(&records[0])[..2], ["Failed", "Skipped"]);
     assert_eq!(moves(&world), [""; 0]);
     world.shutdown().await;
+}
+
+/// Of the hook that is called.
+async fn execution_id(world: &World) -> String {
+    let called = |state: &State| {
+        let mut hooks = state.deployments[0].hooks.iter();
+        hooks.next().map(|hook| hook.execution_id.clone())
+    };
+    world.codedeploy.until(called).await
+}
+
+/// One that differs is refused on both sides.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_answer_to_a_hook_is_refused_or_accepted_if_it_is_the_same() {
+    for (assumed, same) in [(None, 400), (Some(Assumption::SecondAnswerIsAccepted), 200)] {
+        let mut world =
+            world(|settings| settings.assumptions = assumed.into_iter().collect()).await;
+        answer_hooks(&world, &[]).await;
+        let revision = register(&world, "1.0.1").await;
+        let hooks = json!([{ "BeforeInstall": "hook" }]);
+        let deployment = id(&deploy(&world, &revision, hooks).await);
+        let execution = world.during(execution_id).await;
+        for (answer, status) in [("Succeeded", 200), ("Succeeded", same), ("Failed", 400)] {
+            let request = json!({
+                "deploymentId": deployment,
+                "lifecycleEventHookExecutionId": execution,
+                "status": answer,
+            });
+            let answered =
+                codedeploy(&world, "PutLifecycleEventHookExecutionStatus", request).await;
+            assert_eq!(answered.0, status, "{assumed:?} {answer}: {}", answered.1);
+        }
+        world.shutdown().await;
+    }
 }

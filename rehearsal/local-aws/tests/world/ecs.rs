@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use local_aws::assumption::{Assumption, Assumptions};
+use local_aws::ecr::IndexSettings;
 use local_aws::world::World;
 use serde_json::{Value, json};
 
@@ -111,6 +112,30 @@ async fn a_new_task_is_found_at_once_or_only_after_some_seconds() {
         assert_eq!(listed["taskArns"].as_array().unwrap().len(), expected);
         world.pass(Duration::from_secs(6)).await;
         assert_eq!(describe(&world, task).await["failures"], json!([]));
+        world.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_states_the_digest_of_an_index_or_of_its_platforms_manifest() {
+    for (assumed, of_platform) in [
+        (None, false),
+        (Some(Assumption::TasksStatePlatformDigests), true),
+    ] {
+        let index = IndexSettings::new("shop/web", &["multi"], "1.0.3");
+        let mut world = world(|settings| {
+            settings.assumptions = assumed.into_iter().collect();
+            settings.indexes = vec![index.clone()];
+        })
+        .await;
+        let revision = register(&world, "multi").await;
+        let request = once(|request| request["taskDefinition"] = json!(revision));
+        let started = ecs(&world, "RunTask", request).await;
+        world.settled().await;
+        let ended = describe(&world, &started["tasks"][0]["taskArn"]).await;
+        let digest = ended["tasks"][0]["containers"][0]["imageDigest"].as_str();
+        let is_of_platform = digest.unwrap() != index.digest().as_str();
+        assert_eq!(is_of_platform, of_platform, "{ended}");
         world.shutdown().await;
     }
 }
