@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use super::tests::{deployment, ending, pipeline, request, running, settings};
 use super::*;
+use crate::codedeploy::Deployment;
 use crate::config::Pipeline;
+use crate::ecs::Stage;
+use crate::events::{DeploymentState, Pause, StateChange};
 use crate::gate::Gate;
 use crate::names::Image;
 use crate::observed::ImageStatus;
@@ -96,10 +99,54 @@ fn outcomes(text: &str) -> Vec<Outcome> {
         of(&foreign, Event::Stopped),
         with_everything,
     ];
+    outcomes.extend(of_service_deployments(&pipeline, &subject, text));
+    outcomes.extend(without_configuration(&image, &deployment(), text));
     for outcome in &mut outcomes {
         outcome.add_migration_left(&text);
     }
     outcomes
+}
+
+/// What only deployments of ECS's own come to, and what else is told of their end.
+fn of_service_deployments(pipeline: &Pipeline, subject: &Subject, text: &str) -> Vec<Outcome> {
+    let (word, ended) = (|| text.to_owned(), || planted_ending(text));
+    let (id, revision) = (&subject.id, ended().revision.unwrap());
+    let pause = Pause {
+        deployment: "arn:aws:ecs:eu-central-1:111122223333:service-deployment/prod/web/EZe5RNVLH6PPzHXINuP28"
+            .parse()
+            .unwrap(),
+        hook: "ecs-pause-1".parse().unwrap(),
+        stage: Some(Stage::Unknown(word())),
+        expires_at: None,
+    };
+    vec![
+        Outcome::started(pipeline, subject).of_service(text),
+        Outcome::migrating(pipeline, subject),
+        Outcome::superseded_after_migration(pipeline, subject),
+        Outcome::migration_unknown(pipeline, subject),
+        Outcome::paused(pipeline, subject, &pause),
+        Outcome::service_created(pipeline, subject, running(2, 2), ended()),
+        Outcome::shipped_elsewhere(pipeline, subject, word(), ended()),
+        Outcome::superseded(pipeline, subject, id, ended()),
+        Outcome::went_back_badly(pipeline, subject, ended()),
+        Outcome::replaced_since(pipeline, subject, id, ended()),
+        Outcome::not_running(pipeline, subject, &revision, ended()),
+    ]
+}
+
+/// What is told where the configuration is wrong: the mistakes quote it.
+fn without_configuration(image: &Image, deployment: &Deployment, text: &str) -> Vec<Outcome> {
+    let change = StateChange {
+        application: deployment.application.clone(),
+        deployment_group: deployment.deployment_group.clone(),
+        deployment: deployment.id.clone(),
+        state: DeploymentState::Ready,
+    };
+    vec![
+        Outcome::push_without_configuration(image.clone(), text),
+        Outcome::request_without_configuration(request(), text),
+        Outcome::change_without_configuration(&change, text).unwrap(),
+    ]
 }
 
 fn planted_ending(text: &str) -> Ending {
