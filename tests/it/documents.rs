@@ -6,6 +6,7 @@ use std::path::Path;
 use regex_lite::Regex;
 
 use crate::repository;
+use crate::template::read::{actions, functions, resources, statements};
 
 /// The words between quotes in the body of this function: the codes that it gives.
 fn codes(file: &str, function: &str) -> BTreeSet<String> {
@@ -111,4 +112,64 @@ fn every_path_in_the_documents_is_there() {
         }
     }
     assert!(seen > 30, "{seen} paths were found");
+}
+
+/// A command of the reference that names a resource of the stack finds it, and what the text says of it is so.
+#[test]
+fn the_commands_for_dead_letters_name_queues_of_the_template() {
+    let reference = repository::text("docs/reference.md");
+    let named = Regex::new(r"--logical-resource-id (\w+)").unwrap();
+    let named: BTreeSet<String> = named
+        .captures_iter(&reference)
+        .map(|found| found[1].to_owned())
+        .collect();
+    assert!(!named.is_empty(), "no command reads the dead letters");
+    let queues: BTreeSet<String> = resources("AWS::SQS::Queue")
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect();
+    let missing: Vec<_> = named.difference(&queues).collect();
+    assert!(missing.is_empty(), "{missing:?} are no queues");
+    for queue in &queues {
+        assert!(
+            reference.contains(&format!("`{queue}`")),
+            "{queue} is not explained"
+        );
+    }
+    for action in ["receive-message", "purge-queue"] {
+        let command = format!("aws sqs {action} --queue-url \"$queue\"");
+        assert!(reference.contains(&command), "`{command}` is not there");
+    }
+    let again =
+        "aws lambda invoke --region REGION --function-name FUNCTION --invocation-type Event";
+    assert!(reference.contains(again), "no command runs an event again");
+}
+
+/// Without one of them a check in a VPC cannot even answer that it failed.
+#[test]
+fn the_endpoints_of_a_vpc_are_those_of_the_services_that_the_checks_call() {
+    let of_checks = functions().iter().filter(|function| {
+        let subnets = function.properties["VpcConfig"].to_string();
+        subnets.contains("CheckTestTrafficSubnets")
+    });
+    let statements = of_checks.flat_map(|function| statements(&function.properties));
+    let called: Vec<String> = statements
+        .flat_map(|statement| actions(&statement))
+        .collect();
+    let called = called
+        .iter()
+        .map(|action| action.split(':').next().unwrap());
+    // Topics use the key, and Lambda sends what was given up, on the function's behalf.
+    let by_others = ["kms", "sqs"];
+    let called: BTreeSet<&str> = called
+        .filter(|service| !by_others.contains(service))
+        .collect();
+    assert!(called.contains("codedeploy"), "{called:?}");
+    let deploying = repository::text("docs/deploying.md");
+    let endpoint = Regex::new(r"`com\.amazonaws\.<region>\.(\w+)`").unwrap();
+    let documented: BTreeSet<&str> = endpoint
+        .captures_iter(&deploying)
+        .map(|found| found.get(1).unwrap().as_str())
+        .collect();
+    assert_eq!(documented, called);
 }

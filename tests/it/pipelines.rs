@@ -153,3 +153,53 @@ fn the_files_that_are_rehearsed_are_valid() {
         }
     }
 }
+
+/// `Default: X` in the comment above an option, commented or not, is what the file means without it.
+#[test]
+fn what_a_comment_calls_the_default_is_the_default() {
+    let text = shipped();
+    let lines: Vec<&str> = text.lines().collect();
+    let read = |text: &str| {
+        let mut pipeline = parse(text);
+        pipeline.tuning.clear();
+        format!("{pipeline:?}")
+    };
+    for (option, value) in [
+        ("rollback", "\"automatic\""),
+        ("without_rollback", "false"),
+        ("alone", "false"),
+        ("timeout_minutes", "30"),
+        ("healthy_within_seconds", "180"),
+        ("settle_seconds", "15"),
+        ("status", "\"200\""),
+        ("times", "1"),
+        ("image", "\"pushed\""),
+    ] {
+        let at = lines
+            .iter()
+            .position(|line| key(line.trim_start_matches("# ")) == Some(option));
+        let at = at.unwrap_or_else(|| panic!("`{option}` is not explained, add a comment"));
+        let said = lines[..at].iter().rev().take_while(|line| {
+            line.starts_with('#') && key(line.trim_start_matches("# ")).is_none()
+        });
+        let said: Vec<&str> = said.copied().collect();
+        let default = format!("Default: {value}");
+        assert!(
+            said.iter().any(|line| line.contains(&default)),
+            "the comment above `{option}` does not say `{default}`"
+        );
+        let with = |line: &str| {
+            let mut lines = lines.clone();
+            lines[at] = line;
+            read(&lines.join("\n"))
+        };
+        let (explicit, absent) = (with(&format!("{option} = {value}")), with(""));
+        assert_eq!(explicit, absent, "`{option}` is not {value} without it");
+    }
+    // How long an answer may take is no part of the configuration's reading.
+    let requests = repository::text("shared/traffic/src/requests.rs");
+    assert!(requests.contains("const TIME_OUT: Duration = Duration::from_secs(10);"));
+    assert!(text.contains(
+        "# How long the answer may take. Default: 10 seconds.\n# within_milliseconds = "
+    ));
+}

@@ -311,6 +311,45 @@ fn another_listener_of_the_load_balancer_is_not_asked() {
     }
 }
 
+/// Nobody listens at that port: what to do depends on who can reach the load balancer, and of a `base_url` that is not known.
+#[test]
+fn a_listener_that_gives_no_answer_is_told_with_what_reaches_it() {
+    let of_scheme = |scheme: &'static str| {
+        move |operation: &str, _: usize| {
+            let members = format!(
+                "<LoadBalancers><member><DNSName>127.0.0.1</DNSName><Scheme>{scheme}</Scheme></member></LoadBalancers>"
+            );
+            (operation == "DescribeLoadBalancers").then(|| SaysXml(members.into()))
+        }
+    };
+    let parameters =
+        "give the stack's `CheckTestTrafficSubnets` and `CheckTestTrafficSecurityGroups`";
+    for (scheme, expected) in [
+        (
+            "internal",
+            "hint: the load balancer is internal, only its VPC reaches it; ",
+        ),
+        (
+            "internet-facing",
+            "hint: where its security group does not admit the internet to port 1, ",
+        ),
+    ] {
+        let said = verdict(&check_at("", of_scheme(scheme)));
+        assert!(
+            said.starts_with("Failed: ") && said.contains(&format!("{expected}{parameters}")),
+            "{said}"
+        );
+    }
+    let said = verdict(&check_at(
+        "base_url='http://127.0.0.1:1'",
+        of_scheme("internal"),
+    ));
+    assert!(
+        said.starts_with("Failed: ") && !said.contains("CheckTestTraffic"),
+        "{said}"
+    );
+}
+
 /// The end of a deployment of which so many tasks run.
 fn told(deployment: &Value, desired: i32, running: i32) -> String {
     let event = json!({

@@ -225,6 +225,8 @@ fn the_alarm_of_a_queue_waits_for_numbers_that_come_late() {
         if alarm["Namespace"] != "AWS/SQS" {
             continue;
         }
+        // How many it holds would stay above 0 for 14 days, and hide the next failure.
+        assert_eq!(alarm["MetricName"], "NumberOfMessagesSent", "{id}");
         let of = |name: &str| alarm[name].as_u64().unwrap();
         let seen = of("Period") * of("EvaluationPeriods");
         assert!(
@@ -282,4 +284,35 @@ fn a_hook_that_fails_twice_can_still_answer_in_time() {
             "{id} is busy for {all} s in {attempts} attempts, stay below CodeDeploy's 3600 s"
         );
     }
+}
+
+/// Partitions differ in their ARNs and in what hosts end with, and there will be more of them.
+#[test]
+fn nothing_is_of_one_partition() {
+    let registry = functions().iter().find_map(|function| {
+        let variables = &function.properties["Environment"]["Variables"];
+        variables["GREENLIGHT_REGISTRY"]["Fn::Sub"].as_str()
+    });
+    let expected = "${AWS::AccountId}.dkr.ecr.${AWS::Region}.${AWS::URLSuffix}";
+    assert_eq!(registry, Some(expected));
+    let mut template = template().clone();
+    template.as_object_mut().unwrap().remove("Parameters");
+    let text = template.to_string();
+    assert!(
+        !text.contains("arn:aws"),
+        "an ARN names its partition, write `arn:${{AWS::Partition}}`"
+    );
+    // The names of services are the same everywhere.
+    let hosts = text.rsplit(".amazonaws.com").skip(1);
+    let hosts = hosts.map(|before| before.rsplit('"').next().unwrap_or_default());
+    let hosts: BTreeSet<&str> = hosts.collect();
+    let services = ["ecs", "ecs-tasks", "events", "lambda", "scheduler"];
+    let others: Vec<_> = hosts
+        .into_iter()
+        .filter(|host| !services.contains(host))
+        .collect();
+    assert!(
+        others.is_empty(),
+        "{others:?} end with one partition's suffix"
+    );
 }

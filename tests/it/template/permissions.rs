@@ -210,3 +210,78 @@ fn clusters_are_narrowed_by_their_parameter() {
         }
     });
 }
+
+/// What starts, stops or cuts a deployment, and what makes anything that only a deployment needs.
+const ACTS: [&str; 14] = [
+    "codedeploy:ContinueDeployment",
+    "codedeploy:CreateDeployment",
+    "codedeploy:RegisterApplicationRevision",
+    "codedeploy:StopDeployment",
+    "ecs:ContinueServiceDeployment",
+    "ecs:RegisterTaskDefinition",
+    "ecs:RunTask",
+    "ecs:StopServiceDeployment",
+    "ecs:TagResource",
+    "ecs:UpdateService",
+    "iam:PassRole",
+    "scheduler:CreateSchedule",
+    "scheduler:DeleteSchedule",
+    "scheduler:UpdateSchedule",
+];
+
+/// With `Mode=observe` the branches of `Deploys` are left out, whatever the code does: no function starts, stops or cuts a
+/// deployment then. Those that CodeDeploy and ECS call go on with the hooks of deployments that others started.
+#[test]
+fn a_stack_that_observes_may_start_stop_and_cut_nothing() {
+    let mut granted_to_deploy = 0;
+    for function in functions() {
+        let (observes, deploys) = by_mode(&function.properties);
+        granted_to_deploy += deploys.len();
+        let of_hooks_as_well = |action: &str| {
+            let of_migrations = [
+                "ecs:RunTask",
+                "ecs:RegisterTaskDefinition",
+                "ecs:TagResource",
+            ];
+            function.id != "StartDeployment"
+                && (of_migrations.contains(&action)
+                    || action == "iam:PassRole"
+                    || action.starts_with("scheduler:"))
+        };
+        for action in observes {
+            assert!(
+                !ACTS.contains(&action.as_str()) || of_hooks_as_well(&action),
+                "`{action}` of {} is granted to a stack that observes, put it below `Deploys`",
+                function.id
+            );
+            let reads = ["Describe", "List", "Get", "BatchGet", "Publish", "Decrypt"];
+            let (_, operation) = action.split_once(':').unwrap();
+            let reads = reads.iter().any(|begin| operation.starts_with(begin))
+                || action == "kms:GenerateDataKey";
+            assert!(
+                function.id != "StartDeployment" || reads,
+                "`{action}` of StartDeployment is granted to a stack that observes"
+            );
+        }
+    }
+    assert!(
+        granted_to_deploy >= ACTS.len(),
+        "{granted_to_deploy} are granted"
+    );
+}
+
+/// The actions of a function's policies whatever the mode is, and those with `Mode=deploy` alone.
+fn by_mode(function: &Value) -> (Vec<String>, Vec<String>) {
+    let (mut always, mut deploying) = (function.clone(), function.clone());
+    let policies = |function: &Value| function["Policies"].as_array().cloned().unwrap_or_default();
+    let is_for_deploying = |policy: &Value| policy["Fn::If"][0] == "Deploys";
+    let (only_deploying, others): (Vec<Value>, Vec<Value>) =
+        policies(function).into_iter().partition(is_for_deploying);
+    always["Policies"] = Value::Array(others);
+    deploying["Policies"] = Value::Array(only_deploying);
+    let [always, deploying] = [always, deploying].map(|function| {
+        let statements = statements(&function);
+        statements.iter().flat_map(actions).collect()
+    });
+    (always, deploying)
+}
