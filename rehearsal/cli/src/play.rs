@@ -374,7 +374,10 @@ fn pipelines(scenario: &Scenario, root: &Path, data: &Data) -> anyhow::Result<Pa
     let has_tls = scenario.setting.has_tls();
     let rewritten = match has_tls {
         true => Some(text),
-        false => custom_pipelines::as_played(&text),
+        false => {
+            let functions = scenario.setting.own_functions();
+            custom_pipelines::as_played(&text, &functions)
+        }
     };
     let rewritten = match (rewritten, &scenario.pipelines) {
         (Some(rewritten), _) => rewritten,

@@ -22,13 +22,15 @@ pub(crate) fn untold_image() -> ImageSettings {
 
 /// Keeps the world of a scenario running until interrupted.
 pub(crate) async fn serve(
-    scenario: Scenario,
+    mut scenario: Scenario,
     paths: &Paths,
     serving: &Serving,
     output: &Output,
     until: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
     let data = Data::new()?;
+    let functions = serving.functions.iter();
+    scenario.setting.served_functions = functions.map(|function| function.name.clone()).collect();
     let world = start_world(&scenario, paths, &data, serving.port).await?;
     // No record is made of it, and it may serve for days.
     world.keep_no_history();

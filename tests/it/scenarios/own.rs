@@ -6,8 +6,9 @@ use super::run::{binaries, rehearse, side_by_side};
 use crate::repository;
 
 /// A few of `tests/pipelines`, played; a world is made for each of the others in a unit test of the rehearsal.
-const PLAYED: [&str; 8] = [
+const PLAYED: [&str; 9] = [
     "simplest",
+    "own-hooks",
     "django",
     "glob-of-digits",
     "private-pages",

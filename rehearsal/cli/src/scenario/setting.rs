@@ -56,6 +56,8 @@ pub(crate) struct Setting {
     pub(crate) asked: [&'static str; 2],
     /// Functions of the user's, which the pipelines name as hooks.
     pub(crate) functions: Vec<OwnFunction>,
+    /// The names of functions that `serve` is given beside them.
+    pub(crate) served_functions: Vec<String>,
     /// What the owner of another registry has left out of docs/deploying.md.
     pub(crate) lacks: Vec<Lack>,
     /// Secrets, which headers of checks and variables of containers may come from.
@@ -139,6 +141,7 @@ impl Setting {
             mode: Mode::Deploy,
             asked: traffic::PATHS,
             functions: Vec::new(),
+            served_functions: Vec::new(),
             lacks: Vec::new(),
             secrets: Vec::new(),
             broken_unseen: Vec::new(),
@@ -149,6 +152,14 @@ impl Setting {
     pub(crate) fn has_tls(&self) -> bool {
         let mut services = self.services.iter();
         services.any(|service| service.settings.listeners == Protocol::Https)
+    }
+
+    /// The names of the functions that the template does not declare.
+    pub(crate) fn own_functions(&self) -> Vec<&str> {
+        let own = self.functions.iter().map(|function| &function.name);
+        own.chain(&self.served_functions)
+            .map(String::as_str)
+            .collect()
     }
 
     pub(crate) fn repositories(&self) -> Vec<RepositorySettings> {

@@ -81,8 +81,9 @@ const HEALTHY_SECONDS_AT_LEAST: i64 = 120;
 
 /// The file without settings that describe a service outside the rehearsal: the address of its test listener, who signed its
 /// certificate, what its requests carry (some of it only over TLS, and from secrets), gRPC health checks, and its response
-/// times, none of which the stand-in on this machine reproduces. `None` if the file has none of them.
-pub(crate) fn as_played(text: &str) -> Option<String> {
+/// times, none of which the stand-in on this machine reproduces; and without the hooks whose functions the world does not have,
+/// unlike `functions`. `None` if the file has none of them.
+pub(crate) fn as_played(text: &str, functions: &[&str]) -> Option<String> {
     let mut file: Table = text.parse().ok()?;
     let mut is_changed = false;
     for pipeline in file.get_mut("pipeline").and_then(Value::as_array_mut)? {
@@ -110,8 +111,20 @@ pub(crate) fn as_played(text: &str) -> Option<String> {
         if let (false, Some(pipeline)) = (has_requests, pipeline.as_table_mut()) {
             is_changed |= pipeline.remove("production_traffic").is_some();
         }
+        let hooks = pipeline.get_mut("hooks").and_then(Value::as_table_mut);
+        is_changed |= hooks.is_some_and(|hooks| leave_out_unknown(hooks, functions));
     }
     is_changed.then(|| file.to_string())
+}
+
+/// Whether a hook was left out because its function is none of these.
+fn leave_out_unknown(hooks: &mut Table, functions: &[&str]) -> bool {
+    let before = hooks.len();
+    hooks.retain(|_, function| {
+        let name = function.as_str();
+        name.is_some_and(|name| functions.contains(&name))
+    });
+    hooks.len() < before
 }
 
 /// Whether anything was left out of these requests.
@@ -389,11 +402,25 @@ mod tests {
             [[pipeline.test_traffic.request]]\npath = \"/\"\nwithin_milliseconds = 1\nheaders = { a = \"c\" }\n";
         let expected = "[[pipeline]]\nname = \"a\"\n\n[pipeline.test_traffic]\n\
             healthy_within_seconds = 120\nhost = \"b\"\n\n[[pipeline.test_traffic.request]]\npath = \"/\"\n";
-        assert_eq!(as_played(given).as_deref(), Some(expected));
-        assert_eq!(as_played(FILE), None);
+        assert_eq!(as_played(given, &[]).as_deref(), Some(expected));
+        assert_eq!(as_played(FILE, &[]), None);
         let grpc = "[[pipeline]]\nname = \"a\"\n[[pipeline.test_traffic.request]]\ngrpc_service = \"\"\n\
             [pipeline.production_traffic]\nsettle_seconds = 1\n";
         let expected = "[[pipeline]]\nname = \"a\"\n\n[pipeline.test_traffic]\nrequest = []\n";
-        assert_eq!(as_played(grpc).as_deref(), Some(expected));
+        assert_eq!(as_played(grpc, &[]).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_hook_is_left_out_where_the_world_lacks_its_function() {
+        let given = "[[pipeline]]\nname = \"a\"\n\n[pipeline.hooks]\nBeforeInstall = \"announce\"\n\
+            BeforeAllowTraffic = \"freeze\"\n";
+        let without = given.replace("BeforeInstall = \"announce\"\n", "");
+        assert_eq!(as_played(given, &["freeze"]), Some(without));
+        assert_eq!(as_played(given, &["freeze", "announce"]), None);
+        let none = as_played(given, &[]).unwrap();
+        assert!(
+            !none.contains("announce") && !none.contains("freeze"),
+            "{none}"
+        );
     }
 }
