@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::scenarios::run::crashes;
+use crate::scenarios::run::{crashes, play_under};
 use crate::template::read::functions;
 
 /// How often health is asked for differs from play to play: it takes real time.
@@ -62,6 +62,63 @@ fn the_invariants_hold_wherever_a_function_dies() {
     ] {
         assert!(points.contains(&changes_something), "{changes_something:?}");
     }
+}
+
+/// The same of the calls about services that ECS deploys itself: the hooks of its own deployments, and the migration before a rolling
+/// update.
+#[test]
+fn the_invariants_hold_wherever_a_function_of_ecs_deployments_dies() {
+    let (outcomes, ended_well, said) = crashes(&[
+        "native-failed-test-traffic",
+        "rolling-migration",
+        "--fault",
+        "killed-after",
+    ]);
+    assert!(ended_well, "{said}");
+    for outcome in &outcomes {
+        let is_missing = outcome["verdict"] == "not_reached";
+        // How often a hook is called again, and the list read until it has the newest, differs as well.
+        let may_be_missing = [
+            ASKED_AGAIN_AND_AGAIN,
+            "ecs:DescribeServiceDeployments",
+            "ecs:DescribeServices",
+            "ecs:DescribeTasks",
+            "ecs:ListServiceDeployments",
+        ];
+        assert!(!is_missing || may_be_missing.contains(&text(outcome, "call")), "{outcome}");
+    }
+    let points: BTreeSet<_> = outcomes
+        .iter()
+        .map(|outcome| (text(outcome, "function"), text(outcome, "call")))
+        .collect();
+    for changes_something in [
+        ("start-deployment", "ecs:RegisterTaskDefinition"),
+        ("start-deployment", "ecs:UpdateService"),
+        ("start-deployment", "ecs:RunTask"),
+        ("start-deployment", "scheduler:CreateSchedule"),
+        ("start-deployment", "scheduler:UpdateSchedule"),
+        ("start-deployment", "scheduler:DeleteSchedule"),
+        ("run-migration", "ecs:RunTask"),
+        ("finish-migration", "ecs:TagResource"),
+        ("finish-migration", "scheduler:CreateSchedule"),
+        ("finish-migration", "scheduler:DeleteSchedule"),
+        ("check-test-traffic", "ecs:TagResource"),
+        ("check-test-traffic", "sns:Publish"),
+        ("report-outcome", "ecs:TagResource"),
+        ("report-outcome", "scheduler:CreateSchedule"),
+        ("report-outcome", "scheduler:DeleteSchedule"),
+        ("report-outcome", "sns:Publish"),
+    ] {
+        assert!(points.contains(&changes_something), "{changes_something:?}");
+    }
+}
+
+/// A fault may be planned for the calls about one service, as storms do, whoever deploys that.
+#[test]
+fn a_fault_meets_the_calls_about_a_service_of_ecs() {
+    let fault = "start-deployment@web:ecs:UpdateService:1=killed-before";
+    let run = play_under("rolling-ship", &["--fault", fault]);
+    assert!(run.ended_well(), "no call met `{fault}`");
 }
 
 #[test]

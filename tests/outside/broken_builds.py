@@ -5,6 +5,9 @@ For each of the eight invariants guards are taken out of a copy of the functions
 the scenario is played that is made for the guard's fault, or, where there is none, storms, seed after seed, until that
 invariant is violated; the same must hold with the whole build (`--whole`). A guard that nothing misses is reported, and the
 program fails. `--target` keeps what was compiled, `--guard` takes the guards that a text names.
+
+Each invariant has a guard of each engine: `native` and `rolling` are ECS's own. A rolling update has no hook, so that none is
+left without an answer.
 """
 
 import argparse
@@ -142,9 +145,9 @@ GUARDS = (
     Guard(
         8,
         "production traffic: green is asked",
-        "shared/traffic/src/handler.rs",
-        "        check.run(&mut settling).await",
-        '        check.run(&mut settling).await.map(|_| Verdict::Succeeded("not looked at".to_owned()))',
+        "shared/traffic/src/codedeploy.rs",
+        "        check.ask().await",
+        '        check.ask().await.map(|_| Verdict::Succeeded("not looked at".to_owned()))',
         "production-gate-fails",
     ),
     Guard(
@@ -162,6 +165,139 @@ GUARDS = (
         "serving.iter().all(|(group, _)| group == green)",
         "serving.iter().all(|(group, _)| group == green || group != green)",
         "rule-leads-to-blue",
+    ),
+    Guard(
+        1,
+        "native: a deployment that has gone back is over",
+        "shared/aws/src/observe/on_ecs.rs",
+        "deployments.iter().find(|one| !one.status.has_ended());",
+        "deployments.iter().find(|one| !one.status.has_ended() || strategy.is_some() && one.status == Status::RollbackSuccessful);",
+        "native-replaced",
+    ),
+    Guard(
+        1,
+        "rolling: a deployment that has gone back is over",
+        "shared/aws/src/observe/on_ecs.rs",
+        "deployments.iter().find(|one| !one.status.has_ended());",
+        "deployments.iter().find(|one| !one.status.has_ended() || strategy.is_none() && one.status == Status::RollbackSuccessful);",
+    ),
+    Guard(
+        2,
+        "native: an image whose deployment failed is not tried again by itself",
+        "shared/aws/src/observe/deployments.rs",
+        "attempts.extend(of_ecs.await?);",
+        "if on_ecs.strategy.is_none() { attempts.extend(of_ecs.await?); }",
+        "native-failed-migration",
+    ),
+    Guard(
+        2,
+        "rolling: an image whose deployment failed is not tried again by itself",
+        "shared/aws/src/observe/deployments.rs",
+        "attempts.extend(of_ecs.await?);",
+        "if on_ecs.strategy.is_some() { attempts.extend(of_ecs.await?); }",
+        "rolling-breaker",
+    ),
+    Guard(
+        3,
+        "native: what runs is compared",
+        "shared/aws/src/observe/production.rs",
+        "        compared.extend(running);",
+        "        if !matches!(observation.deploys.engine(), rules::engine::Engine::Native(_)) { compared.extend(running); }",
+    ),
+    Guard(
+        3,
+        "rolling: what runs is compared",
+        "shared/aws/src/observe/production.rs",
+        "        compared.extend(running);",
+        "        if observation.deploys.engine() != rules::engine::Engine::Rolling { compared.extend(running); }",
+    ),
+    Guard(
+        4,
+        "native: a verdict ends the calls of a hook",
+        "shared/rules/src/native/answer.rs",
+        'json!({"hookStatus": "SUCCEEDED"})',
+        'json!({"hookStatus": "IN_PROGRESS", "callBackDelay": 1800})',
+        "native-ship",
+    ),
+    Guard(
+        5,
+        "native: the migration's exit code is judged",
+        "functions/run-migration/src/handler/native.rs",
+        "let verdict = reader.decide(&task, judge).await;",
+        'let _ = reader.decide(&task, judge).await;\n                let verdict = Verdict::Succeeded("not looked at".to_owned());',
+        "native-failed-migration",
+    ),
+    Guard(
+        5,
+        "rolling: a migration that failed is reported",
+        "functions/finish-migration/src/handler/rolling.rs",
+        "Outcome::migration_failed(pipeline, &subject, reason, log)\n            }",
+        'tracing::warn!(reason, ?log, "not reported");\n                return Ok(None);\n            }',
+        "rolling-failed-migration",
+    ),
+    Guard(
+        6,
+        "native: what the test listener answers is judged",
+        "shared/traffic/src/native.rs",
+        "        check.ask().await",
+        '        check.ask().await.map(|_| Verdict::Succeeded("not looked at".to_owned()))',
+        "native-failed-test-traffic",
+    ),
+    Guard(
+        6,
+        "rolling: the migration runs before the update",
+        "functions/start-deployment/src/act_on_ecs.rs",
+        "migrations.filter(|_| next.migration.is_some());",
+        "migrations.filter(|_| next.migration.is_some() && next.migration.is_none());",
+        "rolling-migration",
+    ),
+    Guard(
+        7,
+        "native: a rollback is reported as one",
+        "shared/rules/src/ecs/report/decide.rs",
+        "What::Ended(End::RolledBack) => rolled_back(pipeline, observed, &subject),",
+        "What::Ended(End::RolledBack) => shipped(pipeline, observed, &subject),",
+        "native-failed-migration",
+    ),
+    Guard(
+        7,
+        "rolling: a deployment that a newer one stopped is reported as stopped",
+        "shared/rules/src/ecs/report/decide.rs",
+        "What::Ended(End::Stopped) => stopped(pipeline, observed, &subject),",
+        "What::Ended(End::Stopped) => shipped(pipeline, observed, &subject),",
+        "rolling-superseded",
+    ),
+    Guard(
+        8,
+        "native: a gate that no hook calls refuses the start",
+        "shared/rules/src/ecs/fit.rs",
+        "gates.try_for_each(|needed| must_be_called(&place, hooks, &needed))",
+        "let _ = gates.try_for_each(|needed| must_be_called(&place, hooks, &needed));\n    Ok(())",
+        "native-hook-missing",
+    ),
+    Guard(
+        8,
+        "native: test traffic: green is asked",
+        "shared/traffic/src/native.rs",
+        "        check.ask().await",
+        '        check.ask().await.map(|_| Verdict::Succeeded("not looked at".to_owned()))',
+        "native-failed-test-traffic",
+    ),
+    Guard(
+        8,
+        "native: production traffic: green is asked",
+        "shared/traffic/src/native.rs",
+        "        check.ask().await",
+        '        check.ask().await.map(|_| Verdict::Succeeded("not looked at".to_owned()))',
+        "native-production-gate-fails",
+    ),
+    Guard(
+        8,
+        "rolling: only a migration that succeeded is marked so",
+        "shared/rules/src/rolling/finish.rs",
+        "Some(Verdict::Succeeded(_)) => Ended::Succeeded,",
+        "Some(Verdict::Succeeded(_)) => Ended::Succeeded,\n            Some(Verdict::Failed { .. }) if now >= started_at => Ended::Succeeded,",
+        "rolling-failed-migration",
     ),
 )
 

@@ -9,8 +9,10 @@ use aws::scheduler::{Created, Recurring, Schedule};
 use aws::{CallFailed, Kind};
 use lambda::{Failure, Started};
 use rules::config::Pipeline;
-use rules::ecs::{self, Look, report};
+use rules::ecs::report::{self, End, What};
+use rules::ecs::{self, Look};
 use rules::environment::Starting;
+use rules::events::{Claim, ServiceChange};
 use rules::names::{DeploymentId, RevisionArn, ServiceDeploymentArn};
 use rules::observed::TaskDefinition;
 use rules::revision;
@@ -242,41 +244,93 @@ impl Handler {
                     return;
                 };
                 let look = Look::of(pipeline, stack, &started.settings.topic, now);
-                let schedule = Recurring {
-                    name: look.name,
-                    every_minutes: LOOKS_EVERY_MINUTES,
-                    until: look.until,
-                    target_arn: look.function_arn,
-                    role_arn: started.extra.schedule_role_arn.clone(),
-                    input: look.event.to_string(),
-                    description: look.description,
-                };
+                let schedule = recurring(started, look);
                 let created = self.scheduler.create_recurring(&schedule).await;
-                // Where ECS sends no event of it, this alone makes report-outcome look.
-                let reporter = Recurring {
-                    name: report::look(stack, &pipeline.cluster, &pipeline.service),
-                    target_arn: (started.settings.topic)
-                        .function(&format!("{stack}-report-outcome")),
-                    ..schedule
-                };
                 let is_new = decisions
                     .iter()
                     .any(|decision| matches!(decision, Decision::Start(_)));
                 match is_new {
-                    true => created.and(self.scheduler.create_recurring(&reporter).await),
-                    false => created,
+                    // Where ECS sends no event of it, this alone makes report-outcome look.
+                    true => created.and(self.have_told(started, first, schedule, None).await),
+                    false => created.map(drop),
                 }
-                .map(drop)
             }
             false => {
                 let name = Look::name(pipeline, stack);
-                self.scheduler.delete_schedule(&name).await
+                let deleted = self.scheduler.delete_schedule(&name).await;
+                deleted.and(self.have_end_told(started, first, on_ecs).await)
             }
         };
         if let Err(failed) = done {
             let service = pipeline.place();
             tracing::warn!(service, error = %failed, "the schedule that looks again is not as it should be");
         }
+    }
+}
+
+impl Handler {
+    /// Makes the schedule that has report-outcome look at the service.
+    async fn have_told(
+        &self,
+        started: &Started<Starting>,
+        member: &Member<'_>,
+        like: Recurring,
+        claim: Option<&Claim>,
+    ) -> Result<(), CallFailed> {
+        let Pipeline {
+            cluster, service, ..
+        } = member.reconciliation.pipeline;
+        let settings = &started.settings;
+        let stack = &settings.stack;
+        let reporter = Recurring {
+            name: report::look(stack, cluster, service),
+            target_arn: settings.topic.function(&format!("{stack}-report-outcome")),
+            input: ServiceChange::input(cluster, service, claim).to_string(),
+            ..like
+        };
+        self.scheduler.create_recurring(&reporter).await.map(drop)
+    }
+
+    /// Has an end told that nobody was told of: no event of it came, and it was over before a schedule looked.
+    async fn have_end_told(
+        &self,
+        started: &Started<Starting>,
+        member: &Member<'_>,
+        on_ecs: &OnEcs,
+    ) -> Result<(), CallFailed> {
+        let stack = &started.settings.stack;
+        let (Some(ended), Some(now)) = (&on_ecs.ended, member.observation.asked_at) else {
+            return Ok(());
+        };
+        let Some(end) = End::of(&ended.status).filter(|_| report::may_be_untold(ended, now)) else {
+            return Ok(());
+        };
+        if !self.observer.is_untold(ended, stack).await? {
+            return Ok(());
+        }
+        let look = Look::of(
+            member.reconciliation.pipeline,
+            stack,
+            &started.settings.topic,
+            now,
+        );
+        let schedule = recurring(started, look);
+        let claim = Claim(report::claim(stack, &What::Ended(end), &ended.arn));
+        self.have_told(started, member, schedule, Some(&claim))
+            .await
+    }
+}
+
+/// A look, as Scheduler takes it.
+fn recurring(started: &Started<Starting>, look: Look) -> Recurring {
+    Recurring {
+        name: look.name,
+        every_minutes: LOOKS_EVERY_MINUTES,
+        until: look.until,
+        target_arn: look.function_arn,
+        role_arn: started.extra.schedule_role_arn.clone(),
+        input: look.event.to_string(),
+        description: look.description,
     }
 }
 

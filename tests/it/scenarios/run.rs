@@ -232,6 +232,11 @@ impl Run {
         &self.record["problems"]
     }
 
+    /// Whether the command ended with 0.
+    pub(crate) fn ended_well(&self) -> bool {
+        self.ended_well
+    }
+
     /// Whether everything was as the scenario expects.
     pub(crate) fn is_as_expected(&self) -> bool {
         self.record["as_expected"] == true

@@ -47,3 +47,11 @@ impl Gate {
         }
     }
 }
+
+/// The function that starts migrations: a hook, or, where a rolling update has none, the one that begins the update.
+pub(super) fn starter(engine: Engine) -> &'static str {
+    match engine {
+        Engine::CodeDeploy | Engine::Native => Gate::Migration.function(),
+        Engine::Rolling => "start-deployment",
+    }
+}

@@ -11,6 +11,8 @@
 //! - The production traffic gate (AfterAllowTraffic, `check-production`) likewise, through the production listener.
 //! - Where the service has the hooks and not the deployment, one that Greenlight started does not succeed past a configured
 //!   gate that nothing passed.
+//! - A rolling update has no hook: one that Greenlight started begins after the end of a task that `start-deployment` started
+//!   and that migrated as above.
 //!
 //! A rollback runs no migration and no check, and one to a version that a person requested no migration.
 
@@ -23,10 +25,7 @@ use record::{
 };
 
 use super::facts::{Facts, short};
-use super::gate::Gate;
-
-/// Who starts migrations.
-const STARTS: &str = "run-migration";
+use super::gate::{Gate, starter};
 
 /// The timeline records the end of a task a moment after functions receive it.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);
@@ -38,9 +37,9 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
     let of = |hook| successes(facts, hook);
     let passed = facts.record.hooks.iter().flat_map(of);
     let deployments = facts.record.deployments.iter();
-    passed
-        .chain(deployments.flat_map(|deployment| bypassed(facts, deployment)))
-        .collect()
+    let bypassed = deployments.clone().flat_map(|one| bypassed(facts, one));
+    let too_early = deployments.filter_map(|one| updated_unmigrated(facts, one));
+    passed.chain(bypassed).chain(too_early).collect()
 }
 
 fn successes(facts: &Facts<'_>, hook: &HookCall) -> Vec<String> {
@@ -117,6 +116,24 @@ fn bypassed(facts: &Facts<'_>, deployment: &Deployment) -> Vec<String> {
         .collect()
 }
 
+/// A rolling update of Greenlight's that began before its migration had succeeded.
+fn updated_unmigrated(facts: &Facts<'_>, deployment: &Deployment) -> Option<String> {
+    let is_gated = match deployment.engine {
+        Engine::Rolling => deployment.by == By::Greenlight && !facts.goes_back(deployment),
+        Engine::CodeDeploy | Engine::Native => false,
+    };
+    let keeper = facts.keeper_of(deployment, |pipeline| pipeline.migration.is_some());
+    let keeper = keeper.filter(|_| is_gated)?;
+    let gate = keeper.given.migration.as_ref()?;
+    let at = deployment.created_at;
+    let why = unmigrated(facts, deployment, keeper.digest_in(deployment), gate, at)?;
+    Some(format!(
+        "`{}` began at {}, but {why}",
+        deployment.id,
+        facts.when(at)
+    ))
+}
+
 /// Why no task had migrated for this deployment by then; `None` if one had.
 fn unmigrated(
     facts: &Facts<'_>,
@@ -126,11 +143,16 @@ fn unmigrated(
     at: SystemTime,
 ) -> Option<String> {
     let marked = facts.record.migrations.iter();
-    let marked = marked.filter(|task| deployment.is_called(&task.deployment));
+    let marked = marked.filter(|task| match deployment.engine {
+        Engine::CodeDeploy | Engine::Native => deployment.is_called(&task.deployment),
+        // It is named before there is a deployment.
+        Engine::Rolling => task.revision == deployment.revision,
+    });
+    let starts = starter(deployment.engine);
     let mut differing = Vec::new();
     for task in marked {
         let why = in_another_revision(facts, deployment, gate, task)
-            .map_or_else(|| differs(ships, gate, task, at), Some)?;
+            .map_or_else(|| differs(ships, gate, (task, starts), at), Some)?;
         differing.push(format!("{} {why}", task.task));
     }
     Some(if differing.is_empty() {
@@ -175,10 +197,10 @@ fn in_another_revision(
 fn differs(
     ships: Option<&str>,
     gate: &MigrationGate,
-    task: &Migration,
+    (task, starts): (&Migration, &str),
     at: SystemTime,
 ) -> Option<String> {
-    if task.given_to.as_deref() != Some(STARTS) {
+    if task.given_to.as_deref() != Some(starts) {
         let starter = task.given_to.as_deref().unwrap_or("another caller");
         return Some(format!("was started by {starter}"));
     }

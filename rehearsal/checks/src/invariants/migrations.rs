@@ -8,15 +8,19 @@
 //! - When the deployment ends, its task ends within minutes; if EventBridge lost the event of the end, when the
 //!   migration's time limit has passed.
 //!
-//! A migration is a task that `run-migration` started, whatever the marks of other tasks claim. Its exit code is that
-//! of the container that migrates, if that exited by itself.
+//! - Before a rolling update a revision is migrated once, and not for longer than the migration's time limit; `migration-failed`
+//!   is reported of none that exited with 0 as above, and of each that did not.
+//!
+//! A migration is a task that `run-migration` started, before a rolling update `start-deployment`, whatever the marks of other
+//! tasks claim. Its exit code is that of the container that migrates, if that exited by itself.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use record::{By, ContainerEnd, Deployment, End, Engine, HookAnswer, HookCall, Migration};
 
 use super::facts::Facts;
-use super::gate::Gate;
+use super::gate::{Gate, starter};
 
 /// A function receives the end, ECS gives the container half a minute, and a failed call is retried a few minutes
 /// later.
@@ -31,7 +35,10 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
         found.extend(outlived(facts, deployment));
         found
     };
-    facts.record.deployments.iter().flat_map(of).collect()
+    let deployments = facts.record.deployments.iter();
+    let mut found: Vec<String> = deployments.flat_map(of).collect();
+    found.extend(before_updates(facts));
+    found
 }
 
 fn migrations<'a>(
@@ -40,7 +47,7 @@ fn migrations<'a>(
 ) -> impl Iterator<Item = &'a Migration> {
     facts.record.migrations.iter().filter(|migration| {
         deployment.is_called(&migration.deployment)
-            && migration.given_to.as_deref() == Some("run-migration")
+            && migration.given_to.as_deref() == Some(Gate::Migration.function())
     })
 }
 
@@ -157,4 +164,68 @@ fn outlived(facts: &Facts<'_>, deployment: &Deployment) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// The migrations before rolling updates, which no hook and no deployment names: each is of a revision.
+fn before_updates(facts: &Facts<'_>) -> Vec<String> {
+    let starts = starter(Engine::Rolling);
+    let mut by_revision: BTreeMap<&str, Vec<&Migration>> = BTreeMap::new();
+    let migrations = facts.record.migrations.iter();
+    for task in migrations.filter(|task| task.given_to.as_deref() == Some(starts)) {
+        by_revision.entry(&task.revision).or_default().push(task);
+    }
+    let mut found = Vec::new();
+    for (revision, tasks) in by_revision {
+        if tasks.len() > 1 {
+            found.push(format!("{revision} was migrated {} times", tasks.len()));
+        }
+        found.extend(tasks.iter().filter_map(|task| misjudged(facts, task)));
+    }
+    found
+}
+
+/// How the end of a migration before a rolling update was judged otherwise than by its exit code, or when it runs too long.
+fn misjudged(facts: &Facts<'_>, task: &Migration) -> Option<String> {
+    let gates = facts
+        .pipelines
+        .iter()
+        .filter_map(|pipeline| pipeline.given.migration.as_ref());
+    // Which of the pipelines it is of, it does not say.
+    let gate = gates.max_by_key(|gate| gate.limit_minutes)?;
+    let limit = Duration::from_secs(gate.limit_minutes * 60);
+    let (name, revision) = (&task.task, &task.revision);
+    let until = task.started_at? + limit + STOPPED_WITHIN;
+    if task
+        .stopped_at
+        .map_or(facts.record.simulated.end, |stopped| stopped)
+        > until
+    {
+        return Some(format!(
+            "the migration {name} of {revision} ran past its time limit"
+        ));
+    }
+    let end = own_end(task, &gate.container);
+    let is_certain =
+        end.is_some_and(|end| end.exit_code == 0 && ended_first(task, &gate.container, end));
+    let called = called(revision);
+    let mut messages = facts.record.messages.iter();
+    let is_told = messages.any(|told| {
+        told.outcome() == "migration-failed"
+            && told.deployment().as_deref() == Some(called.as_str())
+    });
+    match (is_certain, is_told) {
+        (true, true) => Some(format!(
+            "{name} had exited with 0, and `migration-failed` was reported of {revision}"
+        )),
+        (false, false) if task.stopped_at.is_some() => Some(format!(
+            "{name} did not exit with 0, and no message reports it of {revision}"
+        )),
+        (true | false, false) | (false, true) => None,
+    }
+}
+
+/// What a rolling update is called in messages before ECS has named it: `family-number`.
+fn called(revision: &str) -> String {
+    let short = revision.rsplit('/').next().unwrap_or_default();
+    short.replace(':', "-")
 }

@@ -91,14 +91,6 @@ impl Pipeline {
 }
 
 impl Deployer {
-    pub(crate) const ALL: [Deployer; 5] = [
-        Deployer::CodeDeploy,
-        Deployer::BlueGreen,
-        Deployer::Linear,
-        Deployer::Canary,
-        Deployer::Rolling,
-    ];
-
     /// The deployment controller, or the strategy of ECS's own.
     pub(crate) fn name(self) -> &'static str {
         match self {

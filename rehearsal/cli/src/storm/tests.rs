@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::plan::Plan;
+use super::plan::{Deployer, Plan};
 use super::words;
 use crate::scenario::Step;
 
@@ -26,7 +26,7 @@ fn every_storm_calms_down_and_converges() {
 /// A storm can be written as a scenario: every step that it draws is a valid line of a scenario's file.
 #[test]
 fn every_step_is_read_again_from_its_text() {
-    for seed in (0..500).chain(100_001..100_200) {
+    for seed in 0..700 {
         let plan = Plan::of(seed);
         let injected = plan.delivery_faults.into_iter();
         let injected = injected.map(Step::InjectDeliveryFaults);
@@ -39,21 +39,28 @@ fn every_step_is_read_again_from_its_text() {
     }
 }
 
-/// Services of every kind are drawn from a later seed on: what an earlier seed means stays what it was.
+/// Whatever seeds are played, each engine is among them, with all that it has gates for.
 #[test]
-fn later_seeds_draw_services_of_every_kind() {
-    let kinds = |seeds: std::ops::Range<u64>| {
-        let plans = seeds.map(Plan::of);
+fn any_twenty_seeds_draw_services_of_every_engine() {
+    for first in [1, 21, 980, 100_001] {
+        let plans = (first..first + 20).map(Plan::of);
         let pipelines = plans.flat_map(|plan| plan.pipelines);
-        let kinds: BTreeSet<&str> = pipelines.map(|one| one.deployer.name()).collect();
-        kinds.into_iter().collect::<Vec<_>>().join(" ")
-    };
-    assert_eq!(kinds(1..2_000), "CODE_DEPLOY");
-    assert_eq!(kinds(99_001..100_001), "CODE_DEPLOY");
-    assert_eq!(
-        kinds(100_001..100_200),
-        "BLUE_GREEN CANARY CODE_DEPLOY LINEAR ROLLING"
-    );
+        let engines: BTreeSet<String> = pipelines
+            .map(|one| match one.deployer {
+                Deployer::CodeDeploy => "CodeDeploy".to_owned(),
+                Deployer::BlueGreen | Deployer::Linear | Deployer::Canary => "native".to_owned(),
+                Deployer::Rolling => format!("rolling, migrates: {}", one.migrates),
+            })
+            .collect();
+        let engines: Vec<&str> = engines.iter().map(String::as_str).collect();
+        let all = [
+            "CodeDeploy",
+            "native",
+            "rolling, migrates: false",
+            "rolling, migrates: true",
+        ];
+        assert_eq!(engines, all, "from seed {first}");
+    }
 }
 
 /// Every kind of fault occurs in some storm, and its plan's text mentions it.
@@ -98,6 +105,16 @@ fn storms_are_made_of_everything() {
         "ask ",
         "dry run",
         "goes to ALARM",
+        "deployed by ECS: BLUE_GREEN",
+        "deployed by ECS: LINEAR",
+        "deployed by ECS: CANARY",
+        "deployed by ECS: ROLLING, migrates",
+        "by ReportOutcomeServiceDeploymentChanged about anchor: 1 lost",
+        "ecs:UpdateService",
+        "ecs:RunTask",
+        "force a deployment of ",
+        "continue the pause of ",
+        "roll back the pause of ",
     ] {
         assert!(words.contains(what), "no storm has `{what}`");
     }

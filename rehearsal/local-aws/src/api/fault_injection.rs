@@ -105,15 +105,21 @@ fn asks(request: &Request) -> Asks {
     operation.map_or(Asks::ToKnow, |operation| operation.asks)
 }
 
-/// The ECS service that a request concerns: its members name the service, its deployment or its task.
+/// The ECS service that a request concerns: its members name the service, its deployment, its revision or its task.
 fn about(aws: &Aws, request: &Request) -> Option<String> {
     let text = request.members.to_string();
-    let of_task = aws.ecs.read(|state| {
+    let task = aws.ecs.read(|state| {
         let mut tasks = state.tasks.iter();
-        let task = tasks.find(|task| text.contains(task.arn.as_str()))?;
-        task.started_by.clone()
+        tasks.find(|task| text.contains(task.arn.as_str())).cloned()
     });
-    let text = text + of_task.as_deref().unwrap_or_default();
+    let (marked, runs) = task.map_or((None, None), |task| {
+        (task.started_by, Some(task.task_definition))
+    });
+    let text = text + marked.as_deref().unwrap_or_default();
+    of_codedeploy(aws, &text).or_else(|| of_ecs(aws, &(text + runs.as_deref().unwrap_or_default())))
+}
+
+fn of_codedeploy(aws: &Aws, text: &str) -> Option<String> {
     aws.codedeploy.read(|state| {
         let mut deployments = state.deployments.iter();
         let deployment = deployments.find(|deployment| text.contains(deployment.id.as_str()));
@@ -123,6 +129,16 @@ fn about(aws: &Aws, request: &Request) -> Option<String> {
             groups.find(|group| text.contains(group.service.as_str()))
         };
         Some(group.or_else(named)?.service.clone())
+    })
+}
+
+/// No deployment group names what ECS deploys itself, but its deployments, revisions and families of task definitions are called
+/// after it.
+fn of_ecs(aws: &Aws, text: &str) -> Option<String> {
+    aws.ecs.read(|state| {
+        let mut services = state.services.iter();
+        let named = services.find(|service| text.contains(service.name.as_str()));
+        Some(named?.name.clone())
     })
 }
 

@@ -1,7 +1,7 @@
 //! What only the engine that deploys to a service needs, beside what every decision is taken from.
 
 use rules::codedeploy::DeploymentGroup;
-use rules::ecs::{Shipping, Strategy};
+use rules::ecs::{ServiceDeployment, Shipping, Strategy};
 use rules::engine::Engine;
 use rules::names::{DeploymentId, RevisionArn, ServiceDeploymentArn, ServiceRevisionArn};
 use rules::observed::{LoadBalancerTarget, Placement, TaskDefinition};
@@ -37,6 +37,8 @@ pub struct OnEcs {
     pub wanted: Option<RevisionArn>,
     /// The newest deployment; none where ECS lists none.
     pub newest: Option<ServiceDeploymentArn>,
+    /// The newest deployment, where it has ended.
+    pub ended: Option<ServiceDeployment>,
     /// What the newest deployments deploy, each once.
     pub targets: Vec<ServiceRevisionArn>,
     /// The deployment that has not ended.

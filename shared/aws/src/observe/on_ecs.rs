@@ -61,10 +61,15 @@ impl Observer {
             .iter()
             .filter_map(|one| one.target.as_ref())
             .collect();
+        let newest = listed.first().map(|newest| newest.arn.clone());
+        let mut described = deployments.iter();
+        let ended =
+            described.find(|one| Some(&one.arn) == newest.as_ref() && one.status.has_ended());
         let mut on_ecs = OnEcs {
             strategy,
             wanted: service.revision.clone(),
-            newest: listed.first().map(|newest| newest.arn.clone()),
+            ended: ended.cloned(),
+            newest,
             targets: targets.into_iter().cloned().collect(),
             active: None,
             accepted: None,
@@ -98,7 +103,7 @@ impl Observer {
     }
 
     /// The deployments that tell what serves and what is under way: those that have not ended, and the newest that ended with a
-    /// revision that serves, however many failed since.
+    /// revision that serves, however many failed since; and the newest one of all, whose end may not have been told.
     async fn asked_about(
         &self,
         pipeline: &Pipeline,
@@ -124,6 +129,11 @@ impl Observer {
                 asked.extend(settled.into_iter().next().map(|settled| settled.arn));
             }
             None => {}
+        }
+        if let Some(newest) = listed.first()
+            && !asked.contains(&newest.arn)
+        {
+            asked.push(newest.arn.clone());
         }
         Ok(asked)
     }

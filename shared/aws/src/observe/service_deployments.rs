@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rules::config::Pipeline;
-use rules::ecs::{self, ServiceRevision, Shipping, Status};
-use rules::names::{Digest, RevisionArn, ServiceRevisionArn};
+use rules::ecs::report::{End, Told, What};
+use rules::ecs::{self, ServiceDeployment, ServiceRevision, Shipping, Status};
+use rules::names::{Digest, RevisionArn, ServiceRevisionArn, StackName};
 use rules::observed::TaskDefinition;
+use rules::revision;
 use rules::start::Attempt;
 use time::UtcDateTime;
 
@@ -93,6 +95,40 @@ impl Observer {
             let revisions = self.ecs.describe_service_revisions(targets).await?;
             let mut revisions = revisions.iter();
             if revisions.any(|revision| ecs::has_shipped(pipeline, revision, digest)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether nobody was told of the end of a deployment that this stack could have known of: it deployed or replaced a revision of
+    /// the stack's.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub async fn is_untold(
+        &self,
+        ended: &ServiceDeployment,
+        stack: &StackName,
+    ) -> Result<bool, CallFailed> {
+        let deployed = ended.target.iter().chain(ended.sources.first());
+        let arns: Vec<ServiceRevisionArn> = deployed.map(|one| one.arn.clone()).collect();
+        let revisions = self.ecs.describe_service_revisions(&arns).await?;
+        let mut read = BTreeMap::new();
+        for arn in &arns {
+            let Some(revision) = revisions.iter().find(|revision| revision.arn == *arn) else {
+                continue;
+            };
+            let definition = self.definition(&revision.revision, &mut read).await?;
+            let Some(definition) = definition else {
+                continue;
+            };
+            let is_target = arns.first() == Some(arn);
+            let told = Told::of(&definition, stack);
+            if is_target && told.has(&What::Ended(End::Shipped), &ended.arn) {
+                return Ok(false);
+            }
+            if revision::stack_of(&definition).as_ref() == Some(stack) {
                 return Ok(true);
             }
         }

@@ -12,7 +12,9 @@ use local_aws::ecr::ImageSettings;
 use super::{Chances, Deployer, Pipeline, Plan, Rule};
 use super::{faults, of_ecs};
 use crate::scenario::setting::BLUE;
-use crate::scenario::{AfterStop, How, Moment, Reached, Request, Step, Wanted};
+use crate::scenario::{
+    AfterStop, How, Moment, Operation, PauseAction, Reached, Request, Step, Wanted,
+};
 
 /// No name is part of another, nor of any text of AWS.
 const SERVICES: [&str; 3] = ["anchor", "beacon", "compass"];
@@ -86,14 +88,16 @@ fn plan(seed: u64) -> Plan {
         .filter(|_| drawn.chance(chances.assumed))
         .collect();
     assumptions.extend(later(seed, chances));
-    let delivery_faults = faults::delivery_faults(&mut drawn, chances, &pipelines);
+    let all: Vec<&Pipeline> = pipelines.iter().collect();
+    let mut delivery_faults = faults::delivery_faults(&mut drawn, chances, &all, &faults::RULES);
     let mut call_faults = faults::call_faults(&mut drawn, chances, &pipelines, &assumptions);
     let of_production =
         faults::call_faults_of_production(&mut later_drawn, chances, &pipelines, &assumptions);
     call_faults.extend(of_production);
-    let (assumed, faults) = of_ecs::further(seed, chances, &pipelines);
-    assumptions.extend(assumed);
-    call_faults.extend(faults);
+    let of_ecs = of_ecs::further(seed, chances, &pipelines);
+    assumptions.extend(of_ecs.assumptions);
+    delivery_faults.extend(of_ecs.delivery_faults);
+    call_faults.extend(of_ecs.call_faults);
     let mut steps = Vec::new();
     for _ in 0..drawn.rng.u8(3..=8) {
         steps.push(step(&mut drawn, chances, &pipelines));
@@ -289,6 +293,10 @@ fn person(drawn: &mut Drawn, pipeline: &Pipeline) -> Step {
             },
             service,
         },
+        3 if pipeline.deployer.is_ecs() => Step::Operate {
+            operation: on_ecs(drawn, pipeline),
+            service,
+        },
         3 => Step::EndWait {
             service,
             wait: DeploymentWait::Termination,
@@ -310,6 +318,16 @@ fn person(drawn: &mut Drawn, pipeline: &Pipeline) -> Step {
         7 => ask(None),
         8 => ask(Some(wanted(How::Deploy))),
         _ => ask(Some(wanted(How::DryRun))),
+    }
+}
+
+/// What a person does to a service that ECS deploys, where CodeDeploy's termination wait could be ended.
+fn on_ecs(drawn: &mut Drawn, pipeline: &Pipeline) -> Operation {
+    let pauses = pipeline.ready_wait.is_some() && pipeline.deployer != Deployer::Rolling;
+    match (pauses, drawn.chance(50)) {
+        (true, true) => Operation::AnswerPause(PauseAction::Continue),
+        (true, false) => Operation::AnswerPause(PauseAction::RollBack),
+        (false, _) => Operation::Force,
     }
 }
 

@@ -18,15 +18,15 @@ const OCCURRENCES: u32 = 4;
 
 /// The delivery guarantee of a rule's source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    /// Best effort: events may be lost (ECR, CodeDeploy).
+pub(super) enum Told {
+    /// Best effort: events may be lost (ECR, CodeDeploy; of ECS its deployments').
     WithBestEffort,
-    /// At least once (ECS).
+    /// At least once (ECS's tasks).
     AtLeastOnce,
 }
 
-/// The template's rules, each with its source's delivery guarantee.
-const RULES: [(&str, Told); 4] = [
+/// The template's rules for every service, each with its source's delivery guarantee.
+pub(super) const RULES: [(&str, Told); 4] = [
     (PUSHES, Told::WithBestEffort),
     ("StartDeploymentDeploymentEnded", Told::WithBestEffort),
     ("ReportOutcomeDeploymentChanged", Told::WithBestEffort),
@@ -121,11 +121,12 @@ const SLOW_KINDS: [Fault; 3] = [Fault::Error, Fault::Throttled, Fault::TimedOut]
 pub(super) fn delivery_faults(
     drawn: &mut Drawn,
     chances: Chances,
-    pipelines: &[Pipeline],
+    pipelines: &[&Pipeline],
+    rules: &[(&str, Told)],
 ) -> Vec<DeliveryFaults> {
     let mut delivery_faults: Vec<DeliveryFaults> = Vec::new();
     for pipeline in pipelines {
-        for (rule, told) in RULES {
+        for (rule, told) in rules.iter().copied() {
             let about = match rule {
                 PUSHES => pipeline.repository.clone(),
                 _ => pipeline.service.to_owned(),

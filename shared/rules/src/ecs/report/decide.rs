@@ -6,7 +6,7 @@ use super::observed::{Need, Observed, Production, Why};
 use super::steps::steps;
 use super::target::subject;
 use crate::config::Pipeline;
-use crate::ecs::Status;
+use crate::ecs::{Listed, Status};
 use crate::names::{ServiceRevisionArn, TargetGroupArn};
 use crate::observed::TaskCount;
 use crate::outcome::{Ending, Event, Outcome, Subject};
@@ -79,11 +79,25 @@ fn tasks(observed: &Observed, revision: &ServiceRevisionArn) -> TaskCount {
     }
 }
 
+/// Whether no newer deployment is under way.
+fn is_settled(observed: &Observed) -> bool {
+    let newer = observed.newer.as_ref();
+    newer.is_none_or(|newer| newer.status.has_ended())
+}
+
+/// Whether a newer deployment serves, or has taken the last task from this one: that nothing of it runs is then no failure.
+fn is_replaced_by(newer: &Listed, running: TaskCount, observed: &Observed) -> bool {
+    let is_handed_over = running.is_down() && !TaskCount::of(&observed.service).is_down();
+    newer.status == Status::Successful || !newer.status.has_ended() && is_handed_over
+}
+
 /// ECS's success is checked against what really serves production.
 fn shipped(pipeline: &Pipeline, observed: &Observed, subject: &Subject) -> Result<Outcome, Need> {
-    let newer = observed.newer.as_ref();
+    let running = tasks(observed, &observed.target.revision.arn);
     // This message may come late.
-    if let Some(newer) = newer.filter(|newer| newer.status == Status::Successful) {
+    if let Some(newer) = &observed.newer
+        && is_replaced_by(newer, running, observed)
+    {
         let by = newer.arn.id();
         return Ok(Outcome::replaced_since(
             pipeline,
@@ -92,7 +106,6 @@ fn shipped(pipeline: &Pipeline, observed: &Observed, subject: &Subject) -> Resul
             ending(observed),
         ));
     }
-    let running = tasks(observed, &observed.target.revision.arn);
     if running.is_down() {
         let ending = with_causes(pipeline, observed)?;
         return Ok(Outcome::shipped_and_down(
@@ -100,8 +113,9 @@ fn shipped(pipeline: &Pipeline, observed: &Observed, subject: &Subject) -> Resul
         ));
     }
     // While a newer one shifts traffic, the rules are not this one's any more.
-    let is_settled = newer.is_none_or(|newer| newer.status.has_ended());
-    if is_settled && let Some(why) = elsewhere(observed)? {
+    if is_settled(observed)
+        && let Some(why) = elsewhere(observed)?
+    {
         let ending = ending(observed);
         return Ok(Outcome::shipped_elsewhere(pipeline, subject, why, ending));
     }
@@ -168,8 +182,9 @@ fn rolled_back(
     subject: &Subject,
 ) -> Result<Outcome, Need> {
     let back = observed.back.as_ref().or(observed.source.as_ref());
-    let running = match back {
+    let running = match back.filter(|_| is_settled(observed)) {
         Some(back) => tasks(observed, &back.arn),
+        // A newer one takes its tasks away.
         None => TaskCount::of(&observed.service),
     };
     let revision = back.map(|back| back.revision.clone());

@@ -4,6 +4,7 @@
 use time::{Duration, UtcDateTime};
 
 use super::due::What;
+use crate::ecs::ServiceDeployment;
 use crate::fnv;
 use crate::names::{ClusterName, ServiceDeploymentArn, ServiceName, StackName};
 
@@ -16,6 +17,11 @@ const CLAIMED: Duration = Duration::minutes(5);
 /// ECS ends a deployment after 30 days at the latest (ECS Developer Guide, "Amazon ECS blue/green deployments workflow"). A rolling
 /// update that nothing ends is looked at no longer.
 const LOOKED_AT: Duration = Duration::days(31);
+
+/// An event of an end, and its claim, have done their work by then.
+const TOLD_WITHIN: Duration = Duration::minutes(6);
+/// The service is looked at every hour, and may be for hours on end without an answer of AWS.
+const STILL_TOLD: Duration = Duration::days(1);
 
 /// What stays of a name in a schedule's, which has at most 64 characters.
 const NAME_CHARACTERS: usize = 20;
@@ -30,6 +36,13 @@ pub fn look(stack: &StackName, cluster: &ClusterName, service: &ServiceName) -> 
 /// When the schedule of a claim calls that was made at this moment.
 pub fn claimed_until(now: UtcDateTime) -> UtcDateTime {
     now.saturating_add(CLAIMED)
+}
+
+/// Whether nobody may have been told of the end of a deployment: no event of ECS is certain, and a deployment that a person began may
+/// be over before any schedule has looked at it.
+pub fn may_be_untold(deployment: &ServiceDeployment, now: UtcDateTime) -> bool {
+    let since = deployment.ended_at().map(|ended| now - ended);
+    since.is_some_and(|since| (TOLD_WITHIN..STILL_TOLD).contains(&since))
 }
 
 /// Until when it looks, where nobody deletes it.

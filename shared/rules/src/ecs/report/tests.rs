@@ -260,6 +260,8 @@ fn ends() -> Vec<(&'static str, Observed)> {
     empty.service.desired_count = 0;
     let mut down = shipped.clone();
     down.service.current_revisions[1].running_count = 0;
+    let mut handed_over = down.clone();
+    handed_over.newer = newer(Status::InProgress);
     let mut first = shipped.clone();
     first.deployment.sources.clear();
     (first.is_first, first.source) = (true, None);
@@ -277,6 +279,7 @@ fn ends() -> Vec<(&'static str, Observed)> {
         ("a newer one shipped", replaced),
         ("desired count 0", empty),
         ("nothing runs", down),
+        ("a newer one has taken its tasks", handed_over),
         ("the service was created", first),
         ("by another tool", others),
         ("settings alone", settings),
@@ -338,6 +341,8 @@ fn other_bad_ends() -> Vec<(&'static str, Observed)> {
     triggered_and_newer.newer = newer(Status::InProgress);
     let mut down = rolled_back("Service deployment rolled back because it was.");
     down.service.current_revisions[0].running_count = 0;
+    let mut handed_over = down.clone();
+    handed_over.newer = newer(Status::InProgress);
     let mut both = rolled_back("Service deployment rolled back because a stage took too long.");
     if let Some(rollback) = &mut both.deployment.rollback {
         rollback.reason = Some("SCALE_UP took 24 hours".to_owned());
@@ -378,6 +383,7 @@ fn other_bad_ends() -> Vec<(&'static str, Observed)> {
             triggered_and_newer,
         ),
         ("nothing runs", down),
+        ("a newer one has taken its tasks", handed_over),
         ("the rollback failed", failed_back),
     ]
 }

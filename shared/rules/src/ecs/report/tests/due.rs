@@ -213,3 +213,27 @@ fn an_outcome_is_told_to_those_whose_image_is_new() {
     others.target.definition.tags = json!([]);
     assert_eq!(told(&others), "web");
 }
+
+/// An event may still come, and what ended long ago is nobody's news.
+#[test]
+fn an_end_may_be_untold_from_some_minutes_to_a_day_after_it() {
+    let ended = observed(NATIVE, Status::Successful).deployment;
+    let at_minute = |minute: i64| at(92 + minute * 60);
+    for (minute, expected) in [
+        (-1, false),
+        (0, false),
+        (5, false),
+        (6, true),
+        (60, true),
+        (1439, true),
+        (1440, false),
+    ] {
+        assert_eq!(
+            may_be_untold(&ended, at_minute(minute)),
+            expected,
+            "{minute}"
+        );
+    }
+    let under_way = observed(NATIVE, Status::InProgress).deployment;
+    assert!(!may_be_untold(&under_way, at_minute(60)));
+}
