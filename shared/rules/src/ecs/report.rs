@@ -6,6 +6,7 @@
 mod cause;
 mod decide;
 mod due;
+mod gated;
 mod migration;
 mod observed;
 mod schedules;
@@ -15,9 +16,12 @@ mod told;
 
 pub use decide::decide;
 pub use due::{End, What, due, lacks_the_newest};
+pub use gated::{Telling, add_ways_back, telling};
 pub use migration::run_of;
 pub use observed::{Need, Observed, Production, RuleTargets, Target, Why};
-pub use schedules::{LOOK_EVERY_MINUTES, claim, claimed_until, look, look_until};
+pub use schedules::{
+    LOOK_EVERY_MINUTES, claim, claimed_until, gate, look, look_judged, look_until,
+};
 pub use target::{concerned, image};
 pub use told::Told;
 

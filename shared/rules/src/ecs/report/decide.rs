@@ -2,25 +2,34 @@
 
 use super::cause::{causes, was_requested};
 use super::due::{End, What};
+use super::gated::{has_gone_back, judged};
+use super::migration::migrated_before;
 use super::observed::{Need, Observed, Production, Why};
 use super::steps::steps;
 use super::target::subject;
 use crate::config::Pipeline;
 use crate::ecs::Status;
+use crate::ecs::words::HOW_IT_IS_JUDGED;
 use crate::names::{ServiceRevisionArn, TargetGroupArn};
 use crate::observed::TaskCount;
 use crate::outcome::{Ending, Event, Outcome, Subject};
+use crate::rolling::GateState;
 
 /// Decides what is published about a deployment of the pipeline's service.
 ///
 /// # Errors
 /// What else has to be observed. The outcome is decided again with it, from the beginning: all is plain data.
 pub fn decide(pipeline: &Pipeline, observed: &Observed, what: &What) -> Result<Outcome, Need> {
-    let was_requested = was_requested(&observed.deployment);
+    // One that its gate did not let pass has ended successfully, without a reason: no call stopped it.
+    let was_judged = matches!(observed.gate, GateState::Failed { .. });
+    let was_requested = !was_judged && was_requested(&observed.deployment);
     let subject = subject(pipeline, observed, was_requested);
     match what {
         What::Started => {
-            let how = observed.engine.how_it_goes(&observed.service.configuration);
+            let mut how = observed.engine.how_it_goes(&observed.service.configuration);
+            if observed.gate == GateState::Open {
+                how.push_str(HOW_IT_IS_JUDGED);
+            }
             let mut outcome = Outcome::started(pipeline, &subject).of_service(&how);
             outcome.revision = Some(observed.target.revision.revision.clone());
             if !observed.service.configuration.rolls_back() {
@@ -58,7 +67,7 @@ fn with_causes(pipeline: &Pipeline, observed: &Observed) -> Result<Ending, Need>
     causes.extend(of_tasks);
     Ok(Ending {
         causes,
-        migrated,
+        migrated: migrated.or_else(|| migrated_before(observed)),
         log,
         ..ending(observed)
     })
@@ -81,6 +90,12 @@ fn tasks(observed: &Observed, revision: &ServiceRevisionArn) -> TaskCount {
 
 /// ECS's success is checked against what really serves production.
 fn shipped(pipeline: &Pipeline, observed: &Observed, subject: &Subject) -> Result<Outcome, Need> {
+    if let Some(outcome) = judged(pipeline, observed, subject) {
+        return Ok(outcome);
+    }
+    if has_gone_back(observed) {
+        return gone_back(pipeline, observed, subject);
+    }
     let newer = observed.newer.as_ref();
     // This message may come late.
     if let Some(newer) = newer.filter(|newer| newer.status == Status::Successful) {
@@ -161,6 +176,20 @@ fn names<'a>(groups: impl Iterator<Item = &'a TargetGroupArn>) -> String {
     }
 }
 
+/// The service went back from what its production gate did not let pass. Why that is, the gate has said; its tasks ended because they
+/// were replaced.
+fn gone_back(pipeline: &Pipeline, observed: &Observed, subject: &Subject) -> Result<Outcome, Need> {
+    let judged = Observed {
+        why: observed.why.clone().or(Some(Why::default())),
+        ..observed.clone()
+    };
+    let back = observed.back.as_ref();
+    match back.is_some_and(|back| tasks(observed, &back.arn).is_down()) {
+        true => rolled_back(pipeline, observed, subject),
+        false => rolled_back(pipeline, &judged, subject),
+    }
+}
+
 /// A rollback is reported with the reason of what it rolled back; it is not a success.
 fn rolled_back(
     pipeline: &Pipeline,
@@ -189,6 +218,7 @@ fn rolled_back(
     let ending = Ending {
         revision,
         causes,
+        migrated: migrated_before(observed),
         log: why.log,
         ..ending(observed)
     };
