@@ -181,7 +181,12 @@ impl Handler {
             let told = Told::of(&observed.target.definition, stack);
             let is_newest = observed.newer.is_none();
             let announced = &looking.change.announced;
-            let due = report::due(&observed.deployment, is_newest, announced, &told);
+            let mut due = report::due(&observed.deployment, is_newest, announced, &told);
+            if report::may_be_overdue(&observed, &told)
+                && self.is_overdue(looking, &observed).await?
+            {
+                due.push(What::Overdue);
+            }
             for what in due {
                 let told = match self.is_to_be_told(looking, &observed, &what).await {
                     Ok(IsToBeTold::Now) => self.tell_once(looking, &mut observed, &what).await,
@@ -202,6 +207,20 @@ impl Handler {
             None => Ok((outcomes, gate)),
             Some(failure) => Err(failure),
         }
+    }
+
+    /// Whether the time is up of a rolling update that nothing would roll back.
+    async fn is_overdue(
+        &self,
+        looking: &Looking<'_>,
+        observed: &Observed,
+    ) -> Result<bool, Failure> {
+        let deployment = &observed.deployment;
+        // Scheduler's clock: the answers of ECS state no time.
+        let claim = claim_of(looking, &What::Overdue, deployment);
+        let found = self.scheduler.get_schedule(&claim.0).await?;
+        let is_over = |now| report::is_overdue(deployment, now);
+        Ok(found.asked_at.is_some_and(is_over))
     }
 
     /// While a deployment is under way a schedule looks, because no event of its end is certain. That it cannot be made keeps

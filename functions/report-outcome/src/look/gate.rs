@@ -89,7 +89,7 @@ impl Handler {
     ) -> Result<(), Failure> {
         match what {
             What::Ended(_) => {}
-            What::Started | What::Waits(_) => return Ok(()),
+            What::Started | What::Overdue | What::Waits(_) => return Ok(()),
         }
         let revision = &observed.target.revision.revision;
         let told = report::Told::of(&observed.target.definition, &looking.started.settings.stack);

@@ -9,6 +9,7 @@ mod due;
 mod gated;
 mod migration;
 mod observed;
+mod overdue;
 mod schedules;
 mod steps;
 mod target;
@@ -19,6 +20,7 @@ pub use due::{End, What, due, lacks_the_newest};
 pub use gated::{Telling, add_ways_back, telling};
 pub use migration::run_of;
 pub use observed::{Need, Observed, Production, RuleTargets, Target, Why};
+pub use overdue::{is_overdue, may_be_overdue};
 pub use schedules::{
     LOOK_EVERY_MINUTES, claim, claimed_until, gate, look, look_judged, look_until,
 };

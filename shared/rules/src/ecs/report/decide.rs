@@ -5,6 +5,7 @@ use super::due::{End, What};
 use super::gated::{has_gone_back, judged};
 use super::migration::migrated_before;
 use super::observed::{Need, Observed, Production, Why};
+use super::overdue::OVERDUE_AFTER_MINUTES;
 use super::steps::steps;
 use super::target::subject;
 use crate::config::Pipeline;
@@ -38,6 +39,16 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed, what: &What) -> Result<O
             Ok(outcome)
         }
         What::Waits(pause) => Ok(Outcome::paused(pipeline, &subject, pause)),
+        What::Overdue => {
+            // ECS has not said anything of an end.
+            let subject = Subject {
+                stopped_by_call: false,
+                ..subject
+            };
+            let ending = with_causes(pipeline, observed)?;
+            let minutes = OVERDUE_AFTER_MINUTES;
+            Ok(Outcome::overdue(pipeline, &subject, minutes, ending))
+        }
         What::Ended(End::Shipped) => shipped(pipeline, observed, &subject),
         What::Ended(End::RolledBack) => rolled_back(pipeline, observed, &subject),
         What::Ended(End::RollbackFailed) => {

@@ -59,6 +59,7 @@ pub fn telling(observed: &Observed, what: &What) -> Telling {
         What::Ended(End::Shipped) => {}
         What::Ended(End::RolledBack | End::RollbackFailed | End::Stopped)
         | What::Started
+        | What::Overdue
         | What::Waits(_) => return Telling::Now,
     }
     let newer = observed.newer.as_ref();

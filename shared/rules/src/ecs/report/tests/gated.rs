@@ -116,6 +116,42 @@ fn what_the_gate_found_is_told() {
 }
 
 #[test]
+fn what_nothing_would_roll_back_is_overdue_after_an_hour_and_told_once() {
+    let pipeline = &pipelines(WEB)[0];
+    let told = |observed: &Observed, tags: &[(&str, &str)]| {
+        let stack = "greenlight".parse().unwrap();
+        may_be_overdue(observed, &Told::of(&definition(2, "b", tags), &stack))
+    };
+    let mut bare = observed(Engine::Rolling, Status::InProgress);
+    assert!(!told(&bare, &[]), "its circuit breaker rolls it back");
+    bare.service.configuration.circuit_breaker = None;
+    assert!(told(&bare, &[]));
+    let id = bare.deployment.arn.id();
+    let entry = format!("greenlight:{id}");
+    assert!(!told(&bare, &[("greenlight:told-overdue", &entry)]));
+    for change in [
+        |it: &mut Observed| it.engine = NATIVE,
+        |it: &mut Observed| it.deployment.status = Status::Successful,
+        |it: &mut Observed| it.newer = newer(Status::InProgress),
+    ] {
+        let mut other = bare.clone();
+        change(&mut other);
+        assert!(!told(&other, &[]), "{other:?}");
+    }
+    let since = bare.deployment.created_at;
+    assert!(!is_overdue(
+        &bare.deployment,
+        since + Duration::seconds(3599)
+    ));
+    assert!(is_overdue(
+        &bare.deployment,
+        since + Duration::seconds(3600)
+    ));
+    let outcome = decided(pipeline, bare, &What::Overdue);
+    insta::assert_snapshot!(said(&outcome));
+}
+
+#[test]
 fn a_start_says_that_production_is_asked_afterwards() {
     let pipeline = &pipelines(WEB)[0];
     let mut observed = observed(Engine::Rolling, Status::InProgress);
