@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use rules::events::{
-    Announced, FinishEvent, HookCall, Request, ServiceChange, StartEvent, StateChange, Way,
+    Announced, FinishEvent, GateCall, HookCall, Request, ServiceChange, StartEvent, StateChange,
+    Way,
 };
 use rules::start::Force;
 use serde_json::Value;
@@ -33,6 +34,12 @@ fn reading(function: &str, event: &Value) -> Result<String, String> {
                 .map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         },
+        "check-production" if event.get("gate").is_some() => GateCall::parse(event)
+            .map(|call| {
+                let id = call.map(|call| call.deployment.id().to_string());
+                format!("a rolling update to judge: {}", id.unwrap_or_default())
+            })
+            .map_err(|error| error.to_string()),
         other if is_hook(other) => HookCall::parse(event)
             .map(said_of_hook)
             .map_err(|error| error.to_string()),

@@ -10,7 +10,7 @@ use crate::scenarios::run::{Run, play, play_otherwise};
 
 /// Every permission that the template grants, as `--without` takes it, with a short scenario that does not go as expected
 /// without it. The role of the time-out schedule is nobody's but the schedule's.
-const NEEDED: [(&str, &str); 125] = [
+const NEEDED: [(&str, &str); 131] = [
     ("HookRole:lambda:InvokeFunction", "native-ship"),
     ("ScheduleRole:lambda:InvokeFunction", "endless-migration"),
     (
@@ -50,8 +50,16 @@ const NEEDED: [(&str, &str); 125] = [
         "native-production-gate-fails",
     ),
     (
+        "check-production:ecs:ListServiceDeployments",
+        "rolling-production-gate",
+    ),
+    (
         "check-production:ecs:TagResource",
         "native-production-gate-fails",
+    ),
+    (
+        "check-production:ecs:UpdateService",
+        "rolling-production-gate-fails",
     ),
     (
         "check-production:elasticloadbalancing:DescribeListeners",
@@ -66,8 +74,21 @@ const NEEDED: [(&str, &str); 125] = [
         "production-gate-fails",
     ),
     (
+        "check-production:elasticloadbalancing:DescribeTargetGroups",
+        "rolling-production-gate",
+    ),
+    (
         "check-production:elasticloadbalancing:DescribeTargetHealth",
         "production-gate-fails",
+    ),
+    ("check-production:iam:PassRole", "rolling-production-gate"),
+    (
+        "check-production:scheduler:CreateSchedule",
+        "rolling-production-gate",
+    ),
+    (
+        "check-production:scheduler:GetSchedule",
+        "rolling-production-gate",
     ),
     ("check-production:sns:Publish", "production-gate-fails"),
     (

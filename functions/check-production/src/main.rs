@@ -1,16 +1,13 @@
-//! AfterAllowTraffic: green must be healthy and answer the configured requests through the production listener, while blue still
-//! lives.
+//! After the shift of production traffic, green must be healthy and answer the configured requests through the production listener:
+//! AfterAllowTraffic of CodeDeploy and the stage after the shift of ECS's native strategies, while blue still lives; after a rolling
+//! update, which has no blue, the service goes back.
 
-use rules::test_traffic::Through;
-use traffic::Handler;
+use rules::environment::Reporting;
+use traffic::RollingGate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let start = lambda::start(std::env::vars(), |_, _| Some(()));
-    let handler = Handler::new(
-        Through::ProductionListener,
-        start,
-        &aws::Session::from_env().await,
-    );
-    lambda::serve(|event, deadline| handler.handle(event, deadline)).await
+    let start = lambda::start(std::env::vars(), Reporting::read);
+    let gate = RollingGate::new(start, &aws::Session::from_env().await);
+    lambda::serve(|event, deadline| gate.handle(event, deadline)).await
 }

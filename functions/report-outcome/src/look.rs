@@ -1,5 +1,6 @@
 //! One look at a service that ECS itself deploys to: what is told of its deployments, and until when it is looked at again.
 
+mod gate;
 mod observe;
 mod tell;
 
@@ -17,6 +18,7 @@ use rules::environment::Reporting;
 use rules::events::{self, Announced, Claim, ServiceChange};
 use serde_json::{Value, json};
 
+use self::gate::IsToBeTold;
 use crate::handler::Handler;
 
 /// How many of a service's newest deployments are looked at. ECS ends one as soon as another is started, so that what came before
@@ -26,6 +28,13 @@ const DEPLOYMENTS: usize = 3;
 /// How long, and how often, a deployment that has begun is waited for in ECS's list: tools that poll for it find it within seconds.
 const LISTED_WITHIN: Duration = Duration::from_secs(5);
 const LIST_EVERY: Duration = Duration::from_secs(1);
+
+/// Whether an end is told only when a production gate has been held, or the service has gone back.
+enum Gate {
+    /// It is, of the deployment that was created then.
+    Open(time::UtcDateTime),
+    Closed,
+}
 
 /// What one look is about.
 pub(crate) struct Looking<'a> {
@@ -119,9 +128,15 @@ impl Handler {
         };
         // Before anything is told: whatever becomes of this invocation, another look follows.
         self.look_again(&looking, &deployments).await;
-        let observed = self.observed(engine, &service, &listed, deployments);
-        let outcomes = self.tell_all(&looking, observed.await?).await?;
-        let under_way = self.settle(&looking, &listed).await?;
+        let observed = self.observed(&looking, engine, &service, &listed, deployments);
+        let (outcomes, gate) = self.tell_all(&looking, observed.await?).await?;
+        let under_way = match gate {
+            Gate::Open(created_at) => {
+                self.make_look(&looking, created_at).await;
+                true
+            }
+            Gate::Closed => self.settle(&looking, &listed).await?,
+        };
         tracing::info!(
             service = looking.place(),
             told = outcomes.len(),
@@ -157,26 +172,55 @@ impl Handler {
         &self,
         looking: &Looking<'_>,
         observed: Vec<Observed>,
-    ) -> Result<Vec<Value>, Failure> {
+    ) -> Result<(Vec<Value>, Gate), Failure> {
         let stack = &looking.started.settings.stack;
         let mut outcomes = Vec::new();
         let mut failed = None;
+        let mut gate = Gate::Closed;
         for mut observed in observed {
             let told = Told::of(&observed.target.definition, stack);
             let is_newest = observed.newer.is_none();
             let announced = &looking.change.announced;
-            let due = report::due(&observed.deployment, is_newest, announced, &told);
+            let mut due = report::due(&observed.deployment, is_newest, announced, &told);
+            if report::may_be_overdue(&observed, &told)
+                && self.is_overdue(looking, &observed).await?
+            {
+                due.push(What::Overdue);
+            }
             for what in due {
-                match self.tell_once(looking, &mut observed, &what).await {
+                let told = match self.is_to_be_told(looking, &observed, &what).await {
+                    Ok(IsToBeTold::Now) => self.tell_once(looking, &mut observed, &what).await,
+                    Ok(IsToBeTold::Later) => {
+                        gate = Gate::Open(observed.deployment.created_at);
+                        continue;
+                    }
+                    Ok(IsToBeTold::Never) => continue,
+                    Err(failure) => Err(failure),
+                };
+                match told {
                     Ok(told) => outcomes.extend(told),
                     Err(failure) => failed = Some(failure),
                 }
             }
         }
         match failed {
-            None => Ok(outcomes),
+            None => Ok((outcomes, gate)),
             Some(failure) => Err(failure),
         }
+    }
+
+    /// Whether the time is up of a rolling update that nothing would roll back.
+    async fn is_overdue(
+        &self,
+        looking: &Looking<'_>,
+        observed: &Observed,
+    ) -> Result<bool, Failure> {
+        let deployment = &observed.deployment;
+        // Scheduler's clock: the answers of ECS state no time.
+        let claim = claim_of(looking, &What::Overdue, deployment);
+        let found = self.scheduler.get_schedule(&claim.0).await?;
+        let is_over = |now| report::is_overdue(deployment, now);
+        Ok(found.asked_at.is_some_and(is_over))
     }
 
     /// While a deployment is under way a schedule looks, because no event of its end is certain. That it cannot be made keeps

@@ -13,7 +13,8 @@ pub use deployments::{
 };
 pub use messages::{events_come_twice, message_says, messages, once};
 pub use service_deployments::{
-    STAGES, ended_at, ended_because, engines, hook_answered, is_lifecycle_event, pauses, shares,
+    AFTER_ROLLING_UPDATE, STAGES, ended_at, ended_because, engines, hook_answered,
+    is_lifecycle_event, pauses, shares,
 };
 pub use traffic::{only_blue, shifted};
 

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use record::{Deployment, Engine, Message, Moment, Record, Stretch};
+use record::{By, Deployment, Engine, Message, Moment, Record, Stretch};
 use serde_json::Value;
 
 use crate::Expectation;
@@ -39,9 +39,10 @@ pub fn deployments(service: &str, expected: &[&str]) -> Expectation {
 
 /// `1.1.0 Stopped ALARM_ACTIVE`, `rollback to 1.0.0 Succeeded`
 fn in_words(record: &Record, deployment: &Deployment) -> String {
-    let prefix = match deployment.creator.as_str() {
-        "codeDeployRollback" => "rollback to ",
-        _ => "",
+    // CodeDeploy's own, or that of the gate after a rolling update.
+    let prefix = match deployment.by {
+        By::Rollback => "rollback to ",
+        By::Greenlight | By::Hand => "",
     };
     let version = version_of(
         record,

@@ -11,6 +11,7 @@ mod known;
 mod leaks;
 mod pipelines;
 mod redact;
+mod rolling_gate;
 mod service_deployments;
 mod services;
 mod tasks;
@@ -51,7 +52,8 @@ pub(crate) fn gather(
         &redactor,
     ));
     deployments.sort_by_key(|deployment| deployment.created_at);
-    let hooks = hooks::hooks(&timeline);
+    let mut hooks = hooks::hooks(&timeline);
+    hooks.extend(rolling_gate::calls(world, &deployments));
     Record {
         production_answers: services::production_answers(
             world,

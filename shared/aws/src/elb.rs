@@ -1,5 +1,6 @@
 //! Elastic Load Balancing: the health of targets, where a listener is reached, and what its rules are.
 
+mod leads;
 mod rule;
 
 use aws_sdk_elasticloadbalancingv2::Client;
@@ -57,16 +58,11 @@ impl Elb {
         listener: &ListenerArn,
     ) -> Result<Vec<ListenerRule>, CallFailed> {
         let call = Call::new("elasticloadbalancing:DescribeRules", listener.as_str());
-        let request = self.client.describe_rules().listener_arn(listener.as_str());
-        let mut pages = request.into_paginator().send();
-        let mut rules = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call.failed(error))?;
-            for rule in page.rules() {
-                rules.push(rule::rule_from(&call, rule)?);
-            }
-        }
-        Ok(rules)
+        let rules = self.rules_of(&call, listener).await?;
+        rules
+            .iter()
+            .map(|rule| rule::rule_from(&call, rule))
+            .collect()
     }
 
     /// One rule. Its listener is not in the answer: the rule's ARN names it.

@@ -6,6 +6,7 @@
 
 mod deployments;
 mod deploys;
+mod judging;
 mod migrations;
 mod on_ecs;
 mod production;
@@ -23,7 +24,7 @@ use rules::observed::{self, ImageDetail, LoadBalancerTarget, Task, TaskCount, Ta
 use rules::reconcile::{Reconciliation, Search};
 use rules::revision::{self, Matching};
 use rules::rolling::Migrations;
-use rules::start::{self, Candidate, Decision, Need, Observed, Rank, Running};
+use rules::start::{self, Active, Candidate, Decision, Need, Observed, Rank, Running};
 use time::UtcDateTime;
 use tokio::try_join;
 
@@ -467,7 +468,13 @@ fn set_active(members: &mut [Member<'_>], on_ecs: &OnEcs, migrations: Option<Mig
                 } = accepted;
                 Some(ecs::accepted(pipeline, revision, definition, *at))
             }
-            (None, None, None) => migrations.and_then(|one| one.waiting(pipeline)),
+            (None, None, None) => match &on_ecs.judging {
+                Some((ended, phase)) => Some(Active {
+                    phase: *phase,
+                    ..ecs::active(pipeline, &all, None, ended)
+                }),
+                None => migrations.and_then(|one| one.waiting(pipeline)),
+            },
         };
         member.observation.observed.service.active = active;
         if let Deploys::Ecs(on_ecs) = &mut member.observation.deploys {

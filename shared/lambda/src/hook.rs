@@ -21,8 +21,9 @@ use crate::{Deadline, Failure, Messenger, Start};
 
 pub use caller::Caller;
 pub use ecs::EcsHook;
-pub use guard::Ran;
 pub(crate) use guard::words_of;
+pub use guard::{Ran, checked};
+pub use publish::outcome as gate_outcome;
 
 /// One hook that waits for its answer.
 #[derive(Debug, Clone, Copy)]

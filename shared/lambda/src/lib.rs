@@ -19,7 +19,7 @@ pub use authorities::Authorities;
 pub use deadline::Deadline;
 pub use evidence::EvidenceReader;
 pub use failure::Failure;
-pub use hook::{Caller, EcsHook, Hook, Ran};
+pub use hook::{Caller, EcsHook, Hook, Ran, checked, gate_outcome};
 pub use lambda_runtime::Error;
 pub use log::last_lines;
 pub use messenger::Messenger;

@@ -34,8 +34,8 @@ pub const STACK: &str = "GREENLIGHT_STACK";
 pub const REGISTRY: &str = "GREENLIGHT_REGISTRY";
 /// ARN of `finish-migration`, which the time-out schedule of a migration calls (`run-migration` only).
 pub const FINISH_MIGRATION_ARN: &str = "GREENLIGHT_FINISH_MIGRATION_ARN";
-/// ARN of the role with which EventBridge Scheduler calls `finish-migration`, `start-deployment` and `report-outcome`
-/// (`run-migration`, `finish-migration`, `start-deployment` and `report-outcome` only).
+/// ARN of the role with which EventBridge Scheduler calls `finish-migration`, `start-deployment`, `report-outcome` and `check-production`
+/// (`run-migration`, `finish-migration`, `start-deployment`, `report-outcome` and `check-production` only).
 pub const SCHEDULE_ROLE_ARN: &str = "GREENLIGHT_SCHEDULE_ROLE_ARN";
 
 /// How outcomes are written.
@@ -152,7 +152,7 @@ pub struct TimeOutSchedule {
     pub role_arn: String,
 }
 
-/// What `report-outcome` and `finish-migration` read beside the settings of every function.
+/// What `report-outcome`, `finish-migration` and `check-production` read beside the settings of every function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reporting {
     /// The role with which its schedules call a function.

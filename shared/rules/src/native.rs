@@ -13,8 +13,9 @@ mod traffic;
 pub use answer::{Answer, Progress, Step};
 pub use call::{Standing, goes_back, standing};
 pub use known::Known;
+pub(crate) use mark::allowed;
 pub use mark::{GATE_TAG, GateMark};
-pub use traffic::{Entry, entries, wanted};
+pub use traffic::{Entry, entries, wanted, wanted_after};
 
 #[cfg(test)]
 pub(crate) mod tests;

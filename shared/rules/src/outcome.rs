@@ -5,6 +5,7 @@
 mod ended;
 mod event;
 mod gate;
+mod judged;
 mod order;
 mod reason;
 mod running;
@@ -27,6 +28,7 @@ use crate::start::Force;
 use crate::task_log::TaskLog;
 
 pub use event::Event;
+pub(crate) use judged::LeftOn;
 pub use verdict::Verdict;
 
 /// One thing that a person would want to know.

@@ -262,6 +262,11 @@ fn make_room(
             {
                 Decision::Start(candidate.image.clone())
             }
+            // There is nothing to stop. Where a migration comes first, the newer image waits the minute that the gate takes: going
+            // back beside a migration would supersede it.
+            (Phase::Judging, _, WhenBusy::Replace) if later_order && pipeline.migration.is_none() => {
+                Decision::Start(candidate.image.clone())
+            }
             (Phase::Shifting | Phase::Bake | Phase::Rolling, _, WhenBusy::Replace)
                 if later_order =>
             {
@@ -274,7 +279,14 @@ fn make_room(
                 WhenBusy::Wait | WhenBusy::Replace,
             )
             // A migration is never killed for a newer image.
-            | (Phase::Accepted | Phase::RollingBack | Phase::Migrating | Phase::Migrated, ..) => {
+            | (
+                Phase::Accepted
+                | Phase::Judging
+                | Phase::RollingBack
+                | Phase::Migrating
+                | Phase::Migrated,
+                ..,
+            ) => {
                 Decision::Skip(Skip::Waiting(active.id.clone()))
             }
         },

@@ -27,7 +27,7 @@ enum Green {
     NotWanted,
 }
 
-impl Handler {
+impl<T> Handler<T> {
     pub(crate) async fn answer_codedeploy(
         &self,
         call: &CodeDeployCall,

@@ -14,9 +14,9 @@ use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 
 /// A gate's function: it answers the hook when green is healthy and has answered.
-pub struct Handler {
+pub struct Handler<T = ()> {
     pub(crate) through: Through,
-    pub(crate) start: Start<()>,
+    pub(crate) start: Start<T>,
     pub(crate) codedeploy: CodeDeploy,
     pub(crate) ecs: Ecs,
     pub(crate) elb: Elb,
@@ -24,9 +24,9 @@ pub struct Handler {
     pub(crate) messenger: Messenger,
 }
 
-impl Handler {
+impl<T> Handler<T> {
     /// The gate that asks through this listener.
-    pub fn new(through: Through, start: Start<()>, session: &aws::Session) -> Self {
+    pub fn new(through: Through, start: Start<T>, session: &aws::Session) -> Self {
         Self {
             through,
             start,

@@ -7,8 +7,10 @@ mod health;
 mod native;
 mod prepared;
 mod requests;
+mod rolling;
 mod stopwatch;
 #[cfg(test)]
 mod tls;
 
 pub use handler::Handler;
+pub use rolling::RollingGate;

@@ -3,12 +3,14 @@
 use std::cell::Cell;
 
 use lambda::{Deadline, EcsHook, Failure, Ran};
+use rules::config::Traffic;
 use rules::ecs::TrafficRule;
 use rules::events::EcsCall;
 use rules::gate::Verdict;
 use rules::listener_rule;
 use rules::names::TargetGroupArn;
 use rules::native::{self, Entry, Known, Step};
+use rules::observed::Service;
 use rules::test_traffic::{self, Health, Wanted};
 use serde_json::Value;
 
@@ -26,7 +28,7 @@ enum Green {
     NotWanted,
 }
 
-impl Handler {
+impl<T> Handler<T> {
     pub(crate) async fn answer_ecs(&self, call: &EcsCall, deadline: Deadline) -> Value {
         let hook = EcsHook {
             gate: self.through.gate(),
@@ -38,27 +40,34 @@ impl Handler {
         // Before the first request nothing is known against green.
         let ran = Cell::new(Ran::Unknown);
         // On the heap: the compiler computes the layout of what is nested in one another to a limited depth.
-        let check = async |known| {
-            let verdict = self.check_natively(hook, known, &ran).await;
+        let check = async |known: Known| {
+            let verdict = self.check_natively(&known, &ran).await;
             verdict.map(Step::Decided)
         };
         Box::pin(hook.answer(&self.start, &ran, check)).await
     }
 
-    async fn check_natively(
-        &self,
-        hook: EcsHook<'_>,
-        known: Known,
-        ran: &Cell<Ran>,
-    ) -> Result<Verdict, Failure> {
-        let pipeline = &known.pipeline;
-        let Some(traffic) = self.traffic(pipeline) else {
+    async fn check_natively(&self, known: &Known, ran: &Cell<Ran>) -> Result<Verdict, Failure> {
+        let Some(traffic) = self.traffic(&known.pipeline) else {
             return Ok(self.not_configured());
         };
         // First, because a secret that cannot be read is no reason to wait.
         let requests = Prepared::all(traffic, &self.secrets).await?;
         let entries = native::entries(&known.service, &known.target, self.through)
             .map_err(Failure::Refused)?;
+        self.check_entries(known, traffic, &requests, &entries, ran)
+            .await
+    }
+
+    /// Green must be healthy, and answer through each of these.
+    pub(crate) async fn check_entries(
+        &self,
+        known: &Known,
+        traffic: &Traffic,
+        requests: &[Prepared<'_>],
+        entries: &[Entry<'_>],
+        ran: &Cell<Ran>,
+    ) -> Result<Verdict, Failure> {
         // Where nothing served before, no answer can be another revision's.
         let mut settling = Settling::from_now_on(match known.deployment.sources.is_empty() {
             true => std::time::Duration::ZERO,
@@ -66,12 +75,12 @@ impl Handler {
         });
         let groups: Vec<&TargetGroupArn> = entries.iter().map(|entry| entry.green).collect();
         let tasks = match self
-            .wait_until_all_healthy(hook, &known, &groups, &mut settling)
+            .wait_until_all_healthy(known, &groups, &mut settling)
             .await?
         {
             Green::Healthy(tasks) => tasks,
             Green::Unhealthy(why) => {
-                let seconds = pipeline.test_traffic.healthy_within.as_secs();
+                let seconds = known.pipeline.test_traffic.healthy_within.as_secs();
                 return Ok(failed(format!(
                     "green was not healthy within {seconds} seconds: {why}"
                 )));
@@ -88,10 +97,10 @@ impl Handler {
             )));
         }
         let mut answered = Vec::new();
-        for Entry { green, rule } in &entries {
+        for Entry { green, rule } in entries {
             let Some(rule) = rule else { continue };
             let check = self
-                .ask_through(rule, green, traffic, &requests, &mut settling, ran)
+                .ask_through(rule, green, traffic, requests, &mut settling, ran)
                 .await?;
             match check {
                 Verdict::Succeeded(reason) => answered.push(reason),
@@ -118,7 +127,7 @@ impl Handler {
         &self,
         rule: &TrafficRule,
         green: &TargetGroupArn,
-        traffic: &rules::config::Traffic,
+        traffic: &Traffic,
         requests: &[Prepared<'_>],
         settling: &mut Settling,
         ran: &Cell<Ran>,
@@ -163,7 +172,6 @@ impl Handler {
     /// answer for it, as where a rule that was put back let both revisions have one group (aws/containers-roadmap #2853).
     async fn wait_until_all_healthy(
         &self,
-        hook: EcsHook<'_>,
         known: &Known,
         groups: &[&TargetGroupArn],
         settling: &mut Settling,
@@ -173,12 +181,9 @@ impl Handler {
         let mut stopwatch = Stopwatch::start();
         loop {
             let service = self.ecs.describe_service(cluster, service).await?;
-            let deployment = hook.deployment().await?;
-            let target = deployment.and_then(|deployment| deployment.target);
-            let target = target.filter(|target| target.arn == known.target.arn);
-            let wanted = match &target {
-                Some(target) => native::wanted(&service, target),
-                None => Wanted::NotYet("ECS does not state how many tasks green has".to_owned()),
+            let wanted = match known.deployment.status.has_ended() {
+                true => native::wanted_after(&service, &known.target.arn),
+                false => self.wanted(known, &service).await?,
             };
             let (mut health, mut now, mut tasks) = (Health::Healthy, None, 0);
             match wanted {
@@ -207,5 +212,16 @@ impl Handler {
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    async fn wanted(&self, known: &Known, service: &Service) -> Result<Wanted, Failure> {
+        let arn = std::slice::from_ref(&known.deployment.arn);
+        let deployment = self.ecs.describe_service_deployments(arn).await?;
+        let target = deployment.into_iter().next().and_then(|one| one.target);
+        let target = target.filter(|target| target.arn == known.target.arn);
+        Ok(match &target {
+            Some(target) => native::wanted(service, target),
+            None => Wanted::NotYet("ECS does not state how many tasks green has".to_owned()),
+        })
     }
 }

@@ -2,6 +2,7 @@
 //! `start-deployment` decides again.
 
 mod aws;
+mod gate;
 
 use std::sync::{Arc, Mutex};
 

@@ -9,7 +9,7 @@ use crate::repository;
 
 /// Actions that AWS cannot grant for a single resource (Service Authorization Reference). CodeDeploy's user guide grants its
 /// five for a deployment group; only `*` works under both.
-const WITHOUT_RESOURCE: [&str; 11] = [
+const WITHOUT_RESOURCE: [&str; 12] = [
     "codedeploy:ContinueDeployment",
     "codedeploy:GetDeploymentTarget",
     "codedeploy:ListDeploymentTargets",
@@ -20,6 +20,7 @@ const WITHOUT_RESOURCE: [&str; 11] = [
     "elasticloadbalancing:DescribeListeners",
     "elasticloadbalancing:DescribeLoadBalancers",
     "elasticloadbalancing:DescribeRules",
+    "elasticloadbalancing:DescribeTargetGroups",
     "elasticloadbalancing:DescribeTargetHealth",
 ];
 
@@ -106,6 +107,7 @@ fn a_role_is_passed_only_to_the_service_that_needs_it() {
         "RunMigration: ecs-tasks.amazonaws.com",
         "RunMigration: scheduler.amazonaws.com",
         "FinishMigration: scheduler.amazonaws.com",
+        "CheckProduction: scheduler.amazonaws.com",
         "ReportOutcome: scheduler.amazonaws.com",
     ];
     assert_eq!(passed, wanted);
@@ -168,7 +170,7 @@ fn tags_are_set_only_on_revisions_that_are_being_registered_or_are_marks() {
     });
     let told = json!({
         "ForAllValues:StringEquals": {
-            "aws:TagKeys": ["greenlight:told-started", "greenlight:told-waiting", "greenlight:told-ended"]
+            "aws:TagKeys": ["greenlight:told-started", "greenlight:told-waiting", "greenlight:told-overdue", "greenlight:told-ended"]
         },
         "Null": {"aws:TagKeys": "false"},
     });
@@ -194,6 +196,7 @@ fn clusters_are_narrowed_by_their_parameter() {
         "ecs:ListTasks",
         "ecs:RunTask",
         "ecs:StopTask",
+        "ecs:UpdateService",
     ];
     each_statement(|id, statement| {
         for action in actions(statement)

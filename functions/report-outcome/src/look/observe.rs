@@ -3,14 +3,16 @@
 use lambda::{Deadline, Failure};
 use rules::codedeploy::report::Why as Explained;
 use rules::config::Pipeline;
-use rules::ecs::report::{Need, Observed, Production, RuleTargets, Target, Why};
+use rules::ecs::report::{self, Need, Observed, Production, RuleTargets, Target, Why};
 use rules::ecs::{Listed, ServiceDeployment, ServiceRevision, TrafficRule};
 use rules::engine::Engine;
 use rules::names::{DeploymentId, RevisionArn, ServiceRevisionArn};
 use rules::native;
 use rules::observed::{RuleAction, Service};
 use rules::reasons::Own;
+use rules::rolling::{self, GateState};
 
+use super::Looking;
 use crate::explain::{Asked, in_time};
 use crate::handler::Handler;
 
@@ -18,6 +20,7 @@ impl Handler {
     /// What belongs to each deployment, the oldest first. One of which ECS does not say what it deploys is left out.
     pub(super) async fn observed(
         &self,
+        looking: &Looking<'_>,
         engine: Engine,
         service: &Service,
         listed: &[Listed],
@@ -50,12 +53,49 @@ impl Handler {
                 },
                 source: find(deployment.sources.first().map(|source| &source.arn)),
                 back: find(rollback.and_then(|rollback| rollback.revision.as_ref())),
+                gate: GateState::Free,
+                goes_back: false,
                 deployment,
                 production: None,
                 why: None,
             });
         }
+        self.add_gates(looking, engine, &mut all).await?;
         Ok(all)
+    }
+
+    /// How rolling updates stand to their production gate, and which of them goes back for it.
+    async fn add_gates(
+        &self,
+        looking: &Looking<'_>,
+        engine: Engine,
+        all: &mut [Observed],
+    ) -> Result<(), Failure> {
+        let pipeline = looking.pipelines[0];
+        if engine != Engine::Rolling || pipeline.production_traffic.is_none() {
+            return Ok(());
+        }
+        let (place, stack) = (pipeline.place(), &looking.started.settings.stack);
+        let mut shipped = None;
+        for observed in &mut *all {
+            let (id, target) = (observed.deployment.arn.id(), &observed.target);
+            let mut gate = GateState::of(&place, stack, &id, &target.definition);
+            if gate == GateState::Open {
+                let read = match shipped.take() {
+                    Some(read) => read,
+                    None => {
+                        let (cluster, service) = (&pipeline.cluster, &pipeline.service);
+                        self.ecs.shipped(cluster, service).await?
+                    }
+                };
+                let before = rolling::before(&read, &observed.deployment);
+                gate = gate.unless_deployed_before(&target.revision.revision, before);
+                shipped = Some(read);
+            }
+            observed.gate = gate;
+        }
+        report::add_ways_back(all);
+        Ok(())
     }
 
     /// What the deployments deploy, replace and go back to, each once.

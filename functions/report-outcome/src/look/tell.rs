@@ -105,7 +105,7 @@ impl Handler {
         }
         let stopped = match what {
             What::Ended(_) => self.stop_migration_of(looking, observed).await,
-            What::Started | What::Waits(_) => Ok(()),
+            What::Started | What::Overdue | What::Waits(_) => Ok(()),
         };
         let outcomes = self.publish_all(looking, observed, what, &stopped).await?;
         let value = told.with(what, &arn);

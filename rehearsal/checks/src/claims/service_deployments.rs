@@ -23,9 +23,12 @@ pub const STAGES: [&str; 11] = [
     "CLEAN_UP",
 ];
 
-/// Whether this is a lifecycle event, or a stage of ECS's own deployments.
+/// Where the production gate of a rolling update is held. ECS has no stage there: the deployment has ended.
+pub const AFTER_ROLLING_UPDATE: &str = "AFTER_ROLLING_UPDATE";
+
+/// Whether this is a lifecycle event, a stage of ECS's own deployments, or what follows a rolling update.
 pub fn is_lifecycle_event(name: &str) -> bool {
-    LIFECYCLE_EVENTS.contains(&name) || STAGES.contains(&name)
+    LIFECYCLE_EVENTS.contains(&name) || STAGES.contains(&name) || name == AFTER_ROLLING_UPDATE
 }
 
 /// The deployments of a service by their engines, in order: `CODE_DEPLOY`, or what ECS deploys by.

@@ -22,13 +22,14 @@ use super::facts::{Facts, Pipeline, short};
 use super::rule::{Ranked, Rule};
 
 /// Outcomes that give the reason why an image does not run.
-const WHY_NOT: [&str; 8] = [
+const WHY_NOT: [&str; 9] = [
     "migration-failed",
     "test-traffic-failed",
     "production-traffic-failed",
     "failed",
     "stopped",
     "rolled-back",
+    "overdue",
     "refused",
     "observed",
 ];

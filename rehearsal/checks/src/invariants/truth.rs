@@ -1,7 +1,8 @@
 //! 7. People are told the truth: no success for a rollback, no unreported end, no secret in a message or a log.
 //!
-//! - `shipped` is for a deployment that succeeded and is not a rollback; `rolled-back` for a rollback that succeeded, which is
-//!   one of its own under CodeDeploy and a part of the deployment where ECS deploys; `failed` and `stopped` for one that ended
+//! - `shipped` is for a deployment that succeeded and is not a rollback, and of a rolling update with a production gate for one that
+//!   passed it; `rolled-back` for a rollback that succeeded, which is one of its own under CodeDeploy and a part of the deployment where
+//!   ECS deploys, and for a rolling update that its gate did not let pass; `failed` and `stopped` for one that ended
 //!   so; a failed gate for one whose gate did not succeed. The digest is the one that the deployment shipped, or rolled back
 //!   from.
 //! - A message reports the end of every deployment of a pipeline's service, whoever created it, unless EventBridge lost
@@ -36,7 +37,10 @@ fn true_ends(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static s
         (Engine::CodeDeploy, Ending::Failed) => &["failed"],
         (Engine::CodeDeploy, Ending::Stopped) => &["stopped"],
         (Engine::CodeDeploy, Ending::RolledBack) => &["rolled-back"],
-        (Engine::Native | Engine::Rolling, Ending::Succeeded) => &["shipped", "shipped-unverified"],
+        // Of the way back from a rolling update's gate nothing is told by itself.
+        (Engine::Native | Engine::Rolling, _) if is_rollback => &[],
+        (Engine::Rolling, Ending::Succeeded) => after_gate(facts, deployment),
+        (Engine::Native, Ending::Succeeded) => &["shipped", "shipped-unverified"],
         (Engine::Native | Engine::Rolling, Ending::Failed) => &["failed"],
         // What a newer deployment ended has not failed. Without the rollback option, a breaker or an alarm stops one, too.
         (Engine::Native | Engine::Rolling, Ending::Stopped) => {
@@ -46,6 +50,25 @@ fn true_ends(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static s
             }
         }
         (Engine::Native | Engine::Rolling, Ending::RolledBack) => &["rolled-back", "failed"],
+    }
+}
+
+/// The outcomes of a rolling update that succeeded, by what the production gate after it found. One that goes back is told of what it goes
+/// back from.
+fn after_gate(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static str] {
+    let mut gates = facts.record.hooks.iter().filter(|hook| {
+        hook.deployment == deployment.id
+            && Gate::of(Engine::Rolling, hook) == Some(Gate::ProductionTraffic)
+    });
+    let mut pipelines = facts.pipelines_of(deployment);
+    let is_gated = deployment.by == By::Greenlight
+        && pipelines.any(|pipeline| Gate::ProductionTraffic.is_configured(pipeline.given));
+    match gates.next() {
+        _ if !is_gated => &["shipped", "shipped-unverified"],
+        Some(_) if facts.has_passed(deployment, Gate::ProductionTraffic) => &["shipped"],
+        Some(_) => &["rolled-back", "failed"],
+        // A newer deployment took its place, or nobody could judge it.
+        None => &["stopped", "shipped-unverified"],
     }
 }
 
@@ -59,6 +82,8 @@ fn lie(facts: &Facts<'_>, told: &Message) -> Option<String> {
         "test-traffic-failed" => !has_passed(facts, deployment, Gate::TestTraffic),
         "production-traffic-failed" => !has_passed(facts, deployment, Gate::ProductionTraffic),
         "started" | "ready" => !is_rollback,
+        // Nothing has ended, and whether that is long ago is for a claim.
+        "overdue" => deployment.engine == Engine::Rolling && !is_rollback,
         "waiting" => return None,
         outcome => true_ends(facts, deployment).contains(&outcome),
     };

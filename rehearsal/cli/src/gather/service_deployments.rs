@@ -16,6 +16,8 @@ use super::redact::Redactor;
 
 /// Who starts Greenlight's deployments.
 const STARTS: &str = "start-deployment";
+/// Who goes back after a rolling update.
+const GOES_BACK: &str = "check-production";
 /// The beginning of the tags by which a revision says for which digests it was registered.
 const DIGEST_TAG: &str = "greenlight:digest";
 
@@ -108,6 +110,7 @@ fn by(deployment: &ServiceDeployment, target: &ServiceRevision, calls: &[AwsCall
     });
     match created.and_then(|call| call.function.as_deref()) {
         Some(STARTS) => By::Greenlight,
+        Some(GOES_BACK) => By::Rollback,
         Some(_) | None => By::Hand,
     }
 }

@@ -4,6 +4,7 @@ mod described_task;
 mod service;
 mod service_deployment;
 mod service_revision;
+mod shipped;
 mod task;
 mod task_definition;
 

@@ -6,6 +6,7 @@ use rules::engine::Engine;
 use rules::names::{DeploymentId, RevisionArn, ServiceDeploymentArn, ServiceRevisionArn};
 use rules::observed::{LoadBalancerTarget, Placement, TaskDefinition};
 use rules::rolling::Migrations;
+use rules::start::Phase;
 use time::UtcDateTime;
 
 /// Who deploys to a service, and with what.
@@ -45,6 +46,9 @@ pub struct OnEcs {
     pub active: Option<Shipping>,
     /// What was accepted, and is not listed yet.
     pub accepted: Option<Accepted>,
+    /// A rolling update that has ended and that its production gate has not judged, or that the service is to go back from, and which
+    /// of the two it is.
+    pub judging: Option<(Shipping, Phase)>,
     /// What the newest deployment deploys.
     pub newest_target: Option<ServiceRevisionArn>,
     /// Where a task of what serves runs, and so a migration.
@@ -81,6 +85,7 @@ impl OnEcs {
         let migrations = self.migrations.as_ref();
         self.active.is_some()
             || self.accepted.is_some()
+            || self.judging.is_some()
             || migrations.is_some_and(|migrations| migrations.running.is_some())
     }
 }

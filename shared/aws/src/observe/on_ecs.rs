@@ -73,6 +73,7 @@ impl Observer {
             targets: targets.into_iter().cloned().collect(),
             active: None,
             accepted: None,
+            judging: None,
             newest_target: listed.first().and_then(|newest| newest.target.clone()),
             placement: placement_of(service, service_revision.as_ref()),
             migrations: None,
@@ -92,7 +93,24 @@ impl Observer {
                 };
                 on_ecs.active = Some(self.with_definition(shipping, &definition).await?);
             }
-            None => on_ecs.accepted = self.accepted(service, &revision, &on_ecs).await?,
+            None => {
+                on_ecs.accepted = self.accepted(service, &revision, &on_ecs).await?;
+                let newest = deployments
+                    .iter()
+                    .find(|one| Some(&one.arn) == on_ecs.newest.as_ref());
+                if let (Some(newest), Some(target), None) =
+                    (newest, &service_revision, &on_ecs.accepted)
+                {
+                    let ended = Shipping {
+                        deployment: newest.clone(),
+                        target: Some(target.clone()),
+                        source: None,
+                        definition: Some(definition.clone()),
+                        is_newest: true,
+                    };
+                    on_ecs.judging = self.judging(pipeline, ours, strategy, ended).await?;
+                }
+            }
         }
         Ok(Common {
             tasks: tasks_of(service, service_revision.as_ref()),

@@ -8,6 +8,7 @@ use rules::ecs::{self, ServiceDeployment, ServiceRevision, Shipping, Status};
 use rules::names::{Digest, RevisionArn, ServiceRevisionArn, StackName};
 use rules::observed::TaskDefinition;
 use rules::revision;
+use rules::rolling;
 use rules::start::Attempt;
 use time::UtcDateTime;
 
@@ -86,16 +87,24 @@ impl Observer {
             .ecs
             .list_service_deployments(cluster, service, which)
             .await?;
-        let succeeded = listed
+        let succeeded: Vec<_> = listed
             .into_iter()
-            .filter(|listed| listed.status == Status::Successful);
-        let targets: Vec<ServiceRevisionArn> =
-            succeeded.filter_map(|listed| listed.target).collect();
-        for targets in targets.chunks(IN_ONE_CALL) {
-            let revisions = self.ecs.describe_service_revisions(targets).await?;
-            let mut revisions = revisions.iter();
-            if revisions.any(|revision| ecs::has_shipped(pipeline, revision, digest)) {
-                return Ok(true);
+            .filter(|listed| listed.status == Status::Successful)
+            .collect();
+        let mut definitions = BTreeMap::new();
+        for some in succeeded.chunks(IN_ONE_CALL) {
+            let targets: Vec<ServiceRevisionArn> =
+                some.iter().filter_map(|one| one.target.clone()).collect();
+            let revisions = self.ecs.describe_service_revisions(&targets).await?;
+            for revision in &revisions {
+                if !ecs::has_shipped(pipeline, revision, digest) {
+                    continue;
+                }
+                // What the production gate of a rolling update did not let pass has not shipped, whatever ECS says of it.
+                let definition = self.definition(&revision.revision, &mut definitions);
+                if definition.await?.as_ref().is_none_or(rolling::is_sound) {
+                    return Ok(true);
+                }
             }
         }
         Ok(false)

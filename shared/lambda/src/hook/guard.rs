@@ -37,7 +37,7 @@ fn room(longest: Duration) -> Duration {
 
 /// The result of `check`, or the verdict that its failure is. While AWS throttles or cannot be reached, and there is time, `check`
 /// is called again.
-pub(super) async fn checked<T>(
+pub async fn checked<T>(
     gate: Gate,
     deadline: Deadline,
     ran: &Cell<Ran>,

@@ -9,7 +9,7 @@ use rules::outcome::{Outcome, Subject};
 use crate::Start;
 
 /// The outcome that a verdict is published as, if any; `about` is none where the pipeline is not known.
-pub(super) fn outcome(
+pub fn outcome(
     gate: Gate,
     about: Option<(&Pipeline, &Subject)>,
     deployment: &DeploymentId,

@@ -98,19 +98,6 @@ pub enum Mismatch {
         /// The service.
         service: String,
     },
-    /// A gate that this version does not hold around a rolling update.
-    #[error(
-        "pipeline `{pipeline}` has `{gate}`, which this version does not do around a rolling update of `{service}` (hint: take the table \
-         out, or give the service the strategy `BLUE_GREEN`, `LINEAR` or `CANARY`)"
-    )]
-    NotAroundRolling {
-        /// The pipeline.
-        pipeline: String,
-        /// The service.
-        service: String,
-        /// The gate, as the file names it.
-        gate: &'static str,
-    },
     /// Nothing ends a rolling update whose tasks do not start.
     #[error(
         "service `{service}` has neither a circuit breaker nor alarms that roll back, so a bad image would be tried for ever (hint: \
@@ -241,15 +228,6 @@ pub fn fits_rolling(pipeline: &Pipeline, service: &Service) -> Result<(), Mismat
         return Err(Mismatch::NoTestTraffic {
             pipeline: pipeline.name.to_string(),
             service: place,
-        });
-    }
-    // ECS has no hook in a rolling update: this gate needs a step of Greenlight's own after it, and until there is one, the only honest
-    // answer is a refusal.
-    if pipeline.production_traffic.is_some() {
-        return Err(Mismatch::NotAroundRolling {
-            pipeline: pipeline.name.to_string(),
-            service: place,
-            gate: "production_traffic",
         });
     }
     match pipeline.without_rollback {

@@ -12,6 +12,7 @@ use crate::config::{Pipeline, RevisionFrom};
 use crate::names::{DeploymentId, Digest, RevisionArn};
 use crate::observed::TaskDefinition;
 use crate::revision;
+use crate::rolling::Judged;
 use crate::start::{Active, Attempt, Brings, Deployed, Due, End, Order, Phase, RunningImage};
 
 /// A service deployment, with what it deploys as far as ECS still knows it.
@@ -135,6 +136,8 @@ fn end(shipping: &Shipping) -> Option<End> {
     let deployment = &shipping.deployment;
     let has_failed = deployment.was_triggered() || says_failed(deployment);
     match &deployment.status {
+        // ECS knows nothing of a gate after a rolling update.
+        Status::Successful if was_judged_bad(shipping) => Some(End::Failed),
         Status::Successful => Some(End::Succeeded),
         Status::RollbackSuccessful | Status::RollbackFailed | Status::Stopped if has_failed => {
             Some(End::Failed)
@@ -150,6 +153,11 @@ fn end(shipping: &Shipping) -> Option<End> {
         | Status::RollbackInProgress
         | Status::Unknown(_) => None,
     }
+}
+
+fn was_judged_bad(shipping: &Shipping) -> bool {
+    let judged = shipping.definition.as_ref().and_then(Judged::of);
+    judged.is_some_and(|judged| judged.failed(&shipping.deployment.arn.id()).is_some())
 }
 
 /// What AWS writes where it ends a deployment itself (ECS Developer Guide, "Troubleshooting Amazon ECS blue/green deployments"; seen in

@@ -6,8 +6,10 @@
 mod cause;
 mod decide;
 mod due;
+mod gated;
 mod migration;
 mod observed;
+mod overdue;
 mod schedules;
 mod steps;
 mod target;
@@ -15,9 +17,13 @@ mod told;
 
 pub use decide::decide;
 pub use due::{End, What, due, lacks_the_newest};
+pub use gated::{Telling, add_ways_back, telling};
 pub use migration::run_of;
 pub use observed::{Need, Observed, Production, RuleTargets, Target, Why};
-pub use schedules::{LOOK_EVERY_MINUTES, claim, claimed_until, look, look_until, may_be_untold};
+pub use overdue::{is_overdue, may_be_overdue};
+pub use schedules::{
+    LOOK_EVERY_MINUTES, claim, claimed_until, gate, look, look_judged, look_until, may_be_untold,
+};
 pub use target::{concerned, image};
 pub use told::Told;
 

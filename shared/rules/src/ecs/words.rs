@@ -27,6 +27,10 @@ pub(crate) const HOW_TO_CONTINUE: &str = "continue the deployment, in the consol
 pub(crate) const HOW_A_ROLLING_UPDATE_GOES: &str =
     "a rolling update replaces task by task, so both versions answer for a while";
 
+/// What follows a rolling update whose pipeline has a production gate.
+pub(crate) const HOW_IT_IS_JUDGED: &str = "; then production is asked, and the service goes back to the previous revision if it does not \
+     answer as wanted";
+
 /// How a deployment with a second set of tasks goes, and how long both sets run.
 pub(crate) fn how_it_goes(strategy: Strategy, configuration: &Configuration) -> String {
     let step = configuration.step.as_ref();

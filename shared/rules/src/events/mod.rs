@@ -6,6 +6,7 @@
 //! Envelopes are those of `aws_lambda_events`; what is inside is ours, where that crate is stricter than AWS: a state that
 //! AWS adds tomorrow has to be read.
 
+mod gate;
 mod hook;
 mod object;
 mod origin;
@@ -23,6 +24,7 @@ use time::UtcDateTime;
 use crate::names::shortened;
 use crate::sanitize::line;
 
+pub use gate::GateCall;
 pub use hook::{CodeDeployCall, EcsCall, HookCall};
 pub use origin::{Origin, other_account};
 pub use service::{Announced, Claim, Pause, ServiceChange};

@@ -91,6 +91,7 @@ fn sign(event: Event) -> &'static str {
         Event::Refused => ":no_entry:",
         Event::Observed => ":eyes:",
         Event::Ready => ":raised_hand:",
+        Event::Overdue => ":hourglass:",
         Event::Shipped => ":white_check_mark:",
         Event::MigrationFailed
         | Event::TestTrafficFailed

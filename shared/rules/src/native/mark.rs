@@ -46,7 +46,7 @@ fn word(gate: Gate) -> &'static str {
 
 /// What a tag's value may hold: letters, digits, blanks and `+-=._:/@` (ECS API Reference, Tag). Anything else becomes a blank, and
 /// several blanks one.
-fn allowed(text: &str) -> String {
+pub(crate) fn allowed(text: &str) -> String {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "+-=._:/@".contains(c);
     let blanked: String = text
         .chars()

@@ -1,7 +1,7 @@
 //! Where green is asked in a deployment of ECS's own, and what it must have.
 
 use crate::ecs::{DeployedRevision, LoadBalancer, ServiceRevision, TrafficRule};
-use crate::names::TargetGroupArn;
+use crate::names::{ServiceRevisionArn, TargetGroupArn};
 use crate::observed::Service;
 use crate::test_traffic::{self, Through, Wanted};
 
@@ -64,4 +64,19 @@ pub fn wanted(service: &Service, green: &DeployedRevision) -> Wanted {
         green.running_count,
         "service revision",
     )
+}
+
+/// The same of a rolling update that has ended: its deployment counts no tasks any more that the service is scaled to since.
+pub fn wanted_after(service: &Service, green: &ServiceRevisionArn) -> Wanted {
+    let mut current = service.current_revisions.iter();
+    match current.find(|one| one.arn == *green) {
+        Some(one) => test_traffic::wanted_of(
+            service.desired_count,
+            one.requested_count,
+            one.running_count,
+            "service revision",
+        ),
+        None if service.desired_count == 0 => Wanted::Nothing,
+        None => Wanted::NotYet("ECS does not state how many tasks it has".to_owned()),
+    }
 }

@@ -17,6 +17,8 @@ pub enum Event {
     Observed,
     /// A deployment waits for a person.
     Ready,
+    /// A deployment that nothing would roll back has not ended within its time.
+    Overdue,
     /// The migration gate failed.
     MigrationFailed,
     /// The test traffic gate failed.
@@ -37,7 +39,9 @@ impl Event {
     /// What it means for the image unless more is known.
     pub(super) fn verdict(self) -> Verdict {
         match self {
-            Self::Started | Self::Waiting | Self::Observed | Self::Ready => Verdict::Pending,
+            Self::Started | Self::Waiting | Self::Observed | Self::Ready | Self::Overdue => {
+                Verdict::Pending
+            }
             Self::Shipped => Verdict::Success,
             Self::Skipped
             | Self::Refused
@@ -59,6 +63,7 @@ impl Event {
             Self::Refused => "refused",
             Self::Observed => "observed",
             Self::Ready => "ready",
+            Self::Overdue => "overdue",
             Self::MigrationFailed => "migration-failed",
             Self::TestTrafficFailed => "test-traffic-failed",
             Self::ProductionTrafficFailed => "production-traffic-failed",
@@ -78,6 +83,7 @@ impl Event {
             Self::Refused => "refused",
             Self::Observed => "observed",
             Self::Ready => "ready",
+            Self::Overdue => "overdue",
             Self::MigrationFailed => "migration failed",
             Self::TestTrafficFailed => "test traffic failed",
             Self::ProductionTrafficFailed => "production traffic failed",

@@ -64,6 +64,29 @@ impl Outcome {
         Self::about(Event::Shipped, pipeline, deployment, summary).ending(ending)
     }
 
+    /// A rolling update that neither a circuit breaker nor alarms would roll back has not ended within its time. Nothing is stopped: what
+    /// serves goes on, as far as it still has tasks.
+    pub(crate) fn overdue(
+        pipeline: &Pipeline,
+        deployment: &Subject,
+        minutes: i64,
+        ending: Ending,
+    ) -> Self {
+        let summary = format!(
+            "{} to {} has not ended after {minutes} minutes; neither a circuit breaker nor alarms roll it back, so ECS goes on trying",
+            deployment.deployment(),
+            pipeline.place()
+        );
+        let mut outcome = Self::about(Event::Overdue, pipeline, deployment, summary);
+        outcome.reason = Some(reason(pipeline, deployment, &ending));
+        outcome.next = Some(
+            "correct the cause and push a new image, which replaces this deployment under `when_busy = \"replace\"` and waits for it \
+             otherwise; or go back now, with `aws ecs update-service` and the previous revision"
+                .to_owned(),
+        );
+        outcome.ending(ending)
+    }
+
     /// ECS reports success, and production traffic may go elsewhere.
     pub(crate) fn shipped_elsewhere(
         pipeline: &Pipeline,

@@ -242,7 +242,9 @@ pub enum Phase {
     Migrating,
     /// Its migration has succeeded, and the deployment itself is still to be started.
     Migrated,
-    /// It goes back to blue.
+    /// A rolling update that has ended, and that its production gate has not judged yet. It serves production alone.
+    Judging,
+    /// It goes back to blue, or is about to.
     RollingBack,
 }
 

@@ -114,9 +114,14 @@ pub(super) fn beside(
                 _,
                 WhenBusy::Wait | WhenBusy::Replace,
             )
-            | (Phase::Accepted | Phase::RollingBack | Phase::Migrating | Phase::Migrated, ..) => {
-                ships_it
-            }
+            | (
+                Phase::Accepted
+                | Phase::Judging
+                | Phase::RollingBack
+                | Phase::Migrating
+                | Phase::Migrated,
+                ..,
+            ) => ships_it,
         },
     )
 }

@@ -11,6 +11,7 @@ use crate::names::Digest;
 use crate::observed::{ImageDetail, ImageStatus};
 
 mod archived;
+mod judging;
 mod older;
 mod settings;
 

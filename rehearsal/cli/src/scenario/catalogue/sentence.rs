@@ -124,7 +124,7 @@ pub(super) const FORMS: [Form; 32] = [
             let (answers, rest) = rest.split_once(" at ")?;
             let (stage, number) = rest.split_once(" of deployment ")?;
             let number = positive(number)?;
-            claims::STAGES.contains(&stage).then(|| {
+            claims::is_lifecycle_event(stage).then(|| {
                 vec![claims::hook_answered(
                     function,
                     &list(answers),

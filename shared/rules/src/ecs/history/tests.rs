@@ -343,6 +343,39 @@ fn a_deployment_of_several_pipelines_ships_what_differs_from_what_it_replaces() 
 }
 
 #[test]
+fn what_its_production_gate_did_not_let_pass_has_failed() {
+    let with = |value: &str| {
+        let mut shipping = ours('c', deployment("SUCCESSFUL", 10));
+        let definition = shipping.definition.as_mut().unwrap();
+        let tags = definition.tags.as_array_mut().unwrap();
+        tags.push(json!({"key": "greenlight:gate", "value": value}));
+        end(&shipping)
+    };
+    for (value, expected) in [
+        ("passed production-traffic EZe5RNVLH6", End::Succeeded),
+        (
+            "failed production-traffic EZe5RNVLH6 back:1 it failed",
+            End::Failed,
+        ),
+        (
+            "failed production-traffic EZe5RNVLH6 back:none",
+            End::Failed,
+        ),
+        // Of another deployment, and of a gate of the native strategies.
+        (
+            "failed production-traffic another back:1 it failed",
+            End::Succeeded,
+        ),
+        (
+            "failed production-traffic EZe5RNVLH6 it failed",
+            End::Succeeded,
+        ),
+    ] {
+        assert_eq!(with(value), Some(expected), "{value}");
+    }
+}
+
+#[test]
 fn how_far_a_deployment_is() {
     let pipeline = &pipelines(&["shop/web"])[0];
     let check = |strategy, status: &str, stage: Option<&str>, expected| {

@@ -6,6 +6,7 @@ use crate::ecs::{BreakerState, ServiceDeployment};
 use crate::gate::Gate;
 use crate::native::{GATE_TAG, GateMark};
 use crate::revision::mark;
+use crate::rolling::GateState;
 use crate::sanitize::line;
 
 /// What AWS writes of what went wrong, and what to do about it (ECS Developer Guide, "Troubleshooting Amazon ECS blue/green
@@ -75,9 +76,13 @@ pub(super) fn causes(pipeline: &Pipeline, observed: &Observed) -> Vec<String> {
     {
         causes.push(format!("that is {gate}"));
     }
-    causes.extend(
-        mark_of(observed).map(|mark| format!("{} failed: {}", name(mark.gate), line(&mark.reason))),
-    );
+    let failed = |gate, reason: &str| format!("{} failed: {}", name(gate), line(reason));
+    causes.extend(match &observed.gate {
+        GateState::Failed { back: _, reason } => Some(failed(Gate::ProductionTraffic, reason)),
+        GateState::Free | GateState::Open | GateState::Passed => {
+            mark_of(observed).map(|mark| failed(mark.gate, &mark.reason))
+        }
+    });
     if let Some(breaker) = deployment
         .breaker
         .as_ref()

@@ -2,25 +2,35 @@
 
 use super::cause::{causes, was_requested};
 use super::due::{End, What};
+use super::gated::{has_gone_back, judged};
+use super::migration::migrated_before;
 use super::observed::{Need, Observed, Production, Why};
+use super::overdue::OVERDUE_AFTER_MINUTES;
 use super::steps::steps;
 use super::target::subject;
 use crate::config::Pipeline;
+use crate::ecs::words::HOW_IT_IS_JUDGED;
 use crate::ecs::{Listed, Status};
 use crate::names::{ServiceRevisionArn, TargetGroupArn};
 use crate::observed::TaskCount;
 use crate::outcome::{Ending, Event, Outcome, Subject};
+use crate::rolling::GateState;
 
 /// Decides what is published about a deployment of the pipeline's service.
 ///
 /// # Errors
 /// What else has to be observed. The outcome is decided again with it, from the beginning: all is plain data.
 pub fn decide(pipeline: &Pipeline, observed: &Observed, what: &What) -> Result<Outcome, Need> {
-    let was_requested = was_requested(&observed.deployment);
+    // One that its gate did not let pass has ended successfully, without a reason: no call stopped it.
+    let was_judged = matches!(observed.gate, GateState::Failed { .. });
+    let was_requested = !was_judged && was_requested(&observed.deployment);
     let subject = subject(pipeline, observed, was_requested);
     match what {
         What::Started => {
-            let how = observed.engine.how_it_goes(&observed.service.configuration);
+            let mut how = observed.engine.how_it_goes(&observed.service.configuration);
+            if observed.gate == GateState::Open {
+                how.push_str(HOW_IT_IS_JUDGED);
+            }
             let mut outcome = Outcome::started(pipeline, &subject).of_service(&how);
             outcome.revision = Some(observed.target.revision.revision.clone());
             if !observed.service.configuration.rolls_back() {
@@ -29,6 +39,16 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed, what: &What) -> Result<O
             Ok(outcome)
         }
         What::Waits(pause) => Ok(Outcome::paused(pipeline, &subject, pause)),
+        What::Overdue => {
+            // ECS has not said anything of an end.
+            let subject = Subject {
+                stopped_by_call: false,
+                ..subject
+            };
+            let ending = with_causes(pipeline, observed)?;
+            let minutes = OVERDUE_AFTER_MINUTES;
+            Ok(Outcome::overdue(pipeline, &subject, minutes, ending))
+        }
         What::Ended(End::Shipped) => shipped(pipeline, observed, &subject),
         What::Ended(End::RolledBack) => rolled_back(pipeline, observed, &subject),
         What::Ended(End::RollbackFailed) => {
@@ -58,7 +78,7 @@ fn with_causes(pipeline: &Pipeline, observed: &Observed) -> Result<Ending, Need>
     causes.extend(of_tasks);
     Ok(Ending {
         causes,
-        migrated,
+        migrated: migrated.or_else(|| migrated_before(observed)),
         log,
         ..ending(observed)
     })
@@ -93,6 +113,12 @@ fn is_replaced_by(newer: &Listed, running: TaskCount, observed: &Observed) -> bo
 
 /// ECS's success is checked against what really serves production.
 fn shipped(pipeline: &Pipeline, observed: &Observed, subject: &Subject) -> Result<Outcome, Need> {
+    if let Some(outcome) = judged(pipeline, observed, subject) {
+        return Ok(outcome);
+    }
+    if has_gone_back(observed) {
+        return gone_back(pipeline, observed, subject);
+    }
     let running = tasks(observed, &observed.target.revision.arn);
     // This message may come late.
     if let Some(newer) = &observed.newer
@@ -175,6 +201,20 @@ fn names<'a>(groups: impl Iterator<Item = &'a TargetGroupArn>) -> String {
     }
 }
 
+/// The service went back from what its production gate did not let pass. Why that is, the gate has said; its tasks ended because they
+/// were replaced.
+fn gone_back(pipeline: &Pipeline, observed: &Observed, subject: &Subject) -> Result<Outcome, Need> {
+    let judged = Observed {
+        why: observed.why.clone().or(Some(Why::default())),
+        ..observed.clone()
+    };
+    let back = observed.back.as_ref();
+    match back.is_some_and(|back| tasks(observed, &back.arn).is_down()) {
+        true => rolled_back(pipeline, observed, subject),
+        false => rolled_back(pipeline, &judged, subject),
+    }
+}
+
 /// A rollback is reported with the reason of what it rolled back; it is not a success.
 fn rolled_back(
     pipeline: &Pipeline,
@@ -204,6 +244,7 @@ fn rolled_back(
     let ending = Ending {
         revision,
         causes,
+        migrated: migrated_before(observed),
         log: why.log,
         ..ending(observed)
     };

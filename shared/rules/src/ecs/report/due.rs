@@ -12,6 +12,8 @@ pub enum What {
     Started,
     /// A pause hook waits for a person.
     Waits(Pause),
+    /// Nothing rolls it back, and its time is up.
+    Overdue,
     /// It ended.
     Ended(End),
 }
@@ -52,6 +54,8 @@ impl What {
     pub const STARTED: &'static str = "greenlight:told-started";
     /// The tag that says of which pause hooks it was told that they wait.
     pub const WAITING: &'static str = "greenlight:told-waiting";
+    /// The tag that says of which deployments it was told that their time is up.
+    pub const OVERDUE: &'static str = "greenlight:told-overdue";
     /// The tag that says of which deployments an end was told.
     pub const ENDED: &'static str = "greenlight:told-ended";
 
@@ -60,6 +64,7 @@ impl What {
         match self {
             Self::Started => Self::STARTED,
             Self::Waits(_) => Self::WAITING,
+            Self::Overdue => Self::OVERDUE,
             Self::Ended(_) => Self::ENDED,
         }
     }
@@ -69,6 +74,7 @@ impl What {
         match self {
             Self::Started => "started",
             Self::Waits(_) => "waiting",
+            Self::Overdue => "overdue",
             Self::Ended(_) => "ended",
         }
     }
@@ -77,7 +83,7 @@ impl What {
     pub(super) fn subject(&self, deployment: &ServiceDeploymentArn) -> String {
         match self {
             Self::Waits(pause) => pause.hook.as_str().to_owned(),
-            Self::Started | Self::Ended(_) => deployment.id().as_str().to_owned(),
+            Self::Started | Self::Overdue | Self::Ended(_) => deployment.id().as_str().to_owned(),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::engine::Engine;
 use crate::names::TargetGroupArn;
 use crate::observed::{Service, TaskDefinition};
 use crate::reasons::Migrated;
+use crate::rolling::GateState;
 use crate::task_log::TaskLog;
 
 /// A service deployment and what belongs to it. The last two are observed only where the report [`needs`](Need) them.
@@ -24,8 +25,13 @@ pub struct Observed {
     pub target: Target,
     /// What ran before; none in a first deployment, and where ECS does not know it any more.
     pub source: Option<ServiceRevision>,
-    /// What it went back to; none where it did not, or ECS does not say.
+    /// What it went back to; none where it did not, or ECS does not say. After the production gate of a rolling update it is what the
+    /// next deployment deploys, where that goes back.
     pub back: Option<ServiceRevision>,
+    /// How it stands to the production gate that is held after a rolling update.
+    pub gate: GateState,
+    /// Whether it is itself the way back from the deployment before it, which did not pass that gate.
+    pub goes_back: bool,
     /// Where the rules send production traffic.
     pub production: Option<Production>,
     /// Why it ended badly, from its tasks.

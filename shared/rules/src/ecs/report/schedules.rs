@@ -57,6 +57,18 @@ pub fn claim(stack: &StackName, what: &What, deployment: &ServiceDeploymentArn) 
     format!("greenlight-tell-{}-{hash:016x}", what.word())
 }
 
+/// The name of the schedule that has a rolling update judged: made by several looks, it calls once.
+pub fn gate(stack: &StackName, deployment: &ServiceDeploymentArn) -> String {
+    let hash = fnv::hash(&format!("{stack} {deployment}"));
+    format!("greenlight-gate-{hash:016x}")
+}
+
+/// The name of the one-time schedule by which this function looks at once, after that deployment was judged.
+pub fn look_judged(stack: &StackName, function: &str, deployment: &ServiceDeploymentArn) -> String {
+    let hash = fnv::hash(&format!("{stack} {function} {deployment}"));
+    format!("greenlight-look-judged-{hash:016x}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::due::End;

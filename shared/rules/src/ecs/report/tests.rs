@@ -1,4 +1,5 @@
 mod due;
+mod gated;
 
 use std::fmt::Write as _;
 
@@ -16,6 +17,7 @@ use crate::engine::Engine;
 use crate::names::{RevisionArn, ServiceDeploymentArn, ServiceRevisionArn, TargetGroupArn};
 use crate::observed::{Placement, RunningRevision, Service, TaskDefinition};
 use crate::outcome::Outcome;
+use crate::rolling::GateState;
 
 const HEAD: &str = "arn:aws:ecs:eu-central-1:111122223333";
 const RULE: &str =
@@ -161,6 +163,8 @@ fn observed(engine: Engine, status: Status) -> Observed {
         },
         source: Some(revision(1, "a")),
         back: rolls_back.then(|| revision(1, "a")),
+        gate: GateState::Free,
+        goes_back: false,
         production: None,
         why: None,
     }

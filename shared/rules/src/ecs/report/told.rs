@@ -16,6 +16,7 @@ pub struct Told {
     pub(super) is_registered_by_it: bool,
     started: String,
     waiting: String,
+    overdue: String,
     ended: String,
 }
 
@@ -28,6 +29,7 @@ impl Told {
             is_registered_by_it: stack_of(definition).as_ref() == Some(stack),
             started: value(What::STARTED),
             waiting: value(What::WAITING),
+            overdue: value(What::OVERDUE),
             ended: value(What::ENDED),
         }
     }
@@ -36,6 +38,7 @@ impl Told {
         match what {
             What::Started => &self.started,
             What::Waits(_) => &self.waiting,
+            What::Overdue => &self.overdue,
             What::Ended(_) => &self.ended,
         }
     }
