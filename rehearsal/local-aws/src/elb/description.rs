@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::elb::condition::Condition;
 use crate::elb::tls::Protocol;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetGroupSettings {
     pub name: String,
     pub port: u16,

@@ -14,6 +14,7 @@ mod tls;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
@@ -93,16 +94,28 @@ impl LoadBalancers {
             .await
     }
 
-    /// Binds a free loopback port and serves it until the rehearsal ends, at every address that `localhost` may resolve
-    /// to.
+    /// A listener at a free loopback port.
     pub async fn listen(
         &self,
         protocol: Protocol,
         load_balancer_arn: &str,
         forward: Vec<Forward>,
     ) -> anyhow::Result<ListenerDescription> {
+        self.listen_at(0, protocol, load_balancer_arn, forward)
+            .await
+    }
+
+    /// Binds a loopback port, any free one for 0, and serves it until the rehearsal ends, at every address that `localhost`
+    /// may resolve to.
+    pub async fn listen_at(
+        &self,
+        port: u16,
+        protocol: Protocol,
+        load_balancer_arn: &str,
+        forward: Vec<Forward>,
+    ) -> anyhow::Result<ListenerDescription> {
         let acceptor = protocol.acceptor().context("read the certificate")?;
-        let sockets = bind().await.context("open a listener on loopback")?;
+        let sockets = bind(port).await.context("open a listener on loopback")?;
         let port = sockets[0].local_addr()?.port();
         let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok());
         let addresses = addresses.map(|address| address.ip()).collect();
@@ -344,6 +357,13 @@ impl LoadBalancers {
         state.target_groups.iter().map(describe).collect()
     }
 
+    /// Changes how long the group's targets drain from now on.
+    pub fn set_deregistration_delay(&self, arn: &str, delay: Duration) {
+        if let Some(group) = self.inner.lock().target_group(arn) {
+            group.settings.deregistration_delay = delay;
+        }
+    }
+
     /// The port of a target that is registered without one.
     pub fn target_group_port(&self, arn: &str) -> Option<u16> {
         let mut state = self.inner.lock();
@@ -441,12 +461,12 @@ impl Listener {
     }
 }
 
-/// Binds one port at both loopback addresses if the machine has both, because a client of `localhost` tries each
-/// address that it resolves to.
-async fn bind() -> anyhow::Result<Vec<TcpListener>> {
+/// Binds one port, any free one for 0, at both loopback addresses if the machine has both, because a client of `localhost`
+/// tries each address that it resolves to.
+async fn bind(wanted: u16) -> anyhow::Result<Vec<TcpListener>> {
     let mut last = None;
     for _ in 0..PORTS_TRIED {
-        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).await?;
         let port = first.local_addr()?.port();
         match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
             Ok(second) => return Ok(vec![first, second]),

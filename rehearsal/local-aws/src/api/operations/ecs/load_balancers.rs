@@ -90,8 +90,16 @@ fn target(
     let group = entry.required_text("targetGroupArn")?;
     let port = entry.integer("containerPort")?;
     let port = port.ok_or_else(|| entry.missing("containerPort"))?;
-    if load_balancers.target_group_port(group).is_none() {
-        return Err(invalid(format!("The target group {group} does not exist.")));
+    let groups = load_balancers.target_groups();
+    let known = groups.iter().find(|known| known.arn == group);
+    let known =
+        known.ok_or_else(|| invalid(format!("The target group {group} does not exist.")))?;
+    // With two target groups it is noticed while deploying.
+    let is_alone = entry.structure("advancedConfiguration")?.is_none();
+    if is_alone && known.load_balancer_arns.is_empty() {
+        return Err(invalid(format!(
+            "The target group with targetGroupArn {group} does not have an associated load balancer."
+        )));
     }
     Ok(LoadBalancerTarget {
         target_group_arn: group.to_owned(),
@@ -271,7 +279,15 @@ mod tests {
             .await
             .unwrap();
         let (both, one) = (default_rule(&both.arn), default_rule(&one.arn));
-        let cases = cases(&[blue, green], &both, &one);
+        let mut cases = cases(&[blue, green], &both, &one);
+        let alone = elb.create_target_group(settings()).arn;
+        cases.push((
+            json!([{ "targetGroupArn": alone, "containerName": "web", "containerPort": 80 }]),
+            Strategy::Rolling,
+            format!(
+                "The target group with targetGroupArn {alone} does not have an associated load balancer."
+            ),
+        ));
         for (entries, strategy, expected) in cases {
             let request = json!({ "loadBalancers": entries });
             let missing = |member: &str| invalid(format!("{member} can not be blank."));

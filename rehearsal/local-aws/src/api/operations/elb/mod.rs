@@ -1,5 +1,6 @@
 //! Elastic Load Balancing's operations (version 2).
 
+mod create;
 mod modify_listener;
 mod rules;
 mod shapes;
@@ -20,7 +21,9 @@ use crate::api::validation::Violations;
 use crate::elb::{ListenerDescription, LoadBalancerDescription, TargetGroupDescription};
 use crate::identity::arn;
 
-pub(super) const OPERATIONS: &[Operation] = &[
+pub(super) const OPERATIONS: &[&[Operation]] = &[create::OPERATIONS, OF_WHAT_IS_THERE];
+
+const OF_WHAT_IS_THERE: &[Operation] = &[
     Operation::new("CreateRule", create_rule, on_new_rule),
     Operation::new("DescribeListeners", describe_listeners, no_resource),
     Operation::new(

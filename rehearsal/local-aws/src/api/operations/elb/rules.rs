@@ -88,7 +88,7 @@ fn action(
         [] => Ok(None),
         [action] => {
             let forward = forward(action)?;
-            check_association(call, &forward, listener)?;
+            check_association(call, &forward, &listener.load_balancer_arn)?;
             Ok(Some(forward))
         }
         [_, _, ..] => Err(invalid(not_simulated(
