@@ -169,11 +169,10 @@ def a_service_from_nothing(claims: Claims, aws: Serving, deployments: Deployment
     claims.equal("services_stable ends", waited(services.ecs, "services_stable", QUICKLY, **stable), "")
     said = aws.aws("ecs", "wait", "services-stable", "--cluster", CLUSTER, "--services", "orders")
     claims.equal("and so does `aws ecs wait services-stable`", (said.code, said.err), (0, ""))
-    revision = services.ecs.describe_service_revisions(
-        serviceRevisionArns=[services.get(deployment)["targetServiceRevision"]["arn"]]
-    )["serviceRevisions"][0]
-    resolved = revision["resolvedConfiguration"]["loadBalancers"][0]
-    claims.equal("green is in the other target group", resolved["targetGroupArn"], green)
+    revisions = [services.get(one)["targetServiceRevision"]["arn"] for one in (created, deployment)]
+    described = services.ecs.describe_service_revisions(serviceRevisionArns=revisions)["serviceRevisions"]
+    resolved = {one["resolvedConfiguration"]["loadBalancers"][0]["targetGroupArn"] for one in described}
+    claims.equal("the two revisions are in one target group each", resolved, {blue, green})
     it_is_stopped_by_hand(claims, aws, services, hook, (first, second), url)
 
 

@@ -8,9 +8,11 @@ pub mod matcher;
 mod node;
 mod proxy;
 mod rule;
+mod rule_arn;
 mod state;
 mod tls;
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -24,16 +26,19 @@ use crate::clock::Clock;
 use crate::elb::forward::Distribution;
 use crate::elb::health::Health;
 use crate::elb::rule::Rule;
+use crate::elb::rule_arn::rule_prefix;
 use crate::elb::state::{Inner, Listener, TargetGroup};
 use crate::identity::arn;
 
 pub use condition::{Condition, QueryPair};
 pub use description::{
     Answer, Answering, Forward, HealthChange, ListenerDescription, LoadBalancerDescription,
-    RuleDescription, Target, TargetGroupDescription, TargetGroupSettings, TargetHealth, Traffic,
+    LoadBalancerKind, RuleDescription, Target, TargetGroupDescription, TargetGroupSettings,
+    TargetHealth, Traffic,
 };
 pub use health::SPEED_UP;
 pub use node::{NODES_AT_MOST, Nodes};
+pub use rule_arn::{default_rule, is_of_network, listener_of, whole_listener};
 pub use tls::{AUTHORITY, Protocol, client_config};
 
 /// The number of ports to try until one is free at both addresses.
@@ -53,14 +58,24 @@ impl LoadBalancers {
     }
 
     pub fn create_load_balancer(&self, name: &str) -> LoadBalancerDescription {
+        self.create(LoadBalancerKind::Application, name)
+    }
+
+    /// Its listeners speak `Protocol::Tcp`.
+    pub fn create_network_load_balancer(&self, name: &str) -> LoadBalancerDescription {
+        self.create(LoadBalancerKind::Network, name)
+    }
+
+    fn create(&self, kind: LoadBalancerKind, name: &str) -> LoadBalancerDescription {
         let mut state = self.inner.lock();
         let number = state.next_number();
         let description = LoadBalancerDescription {
             arn: arn(
                 "elasticloadbalancing",
-                &format!("loadbalancer/app/{name}/{number:016x}"),
+                &format!("loadbalancer/{}/{name}/{number:016x}", kind.in_arn()),
             ),
             name: name.to_owned(),
+            kind,
             dns_name: "localhost".to_owned(),
         };
         state.load_balancers.push(description.clone());
@@ -131,6 +146,7 @@ impl LoadBalancers {
             nodes: self.inner.nodes.of_listener(&forward),
             distribution: Distribution::new(forward),
             rules: Vec::new(),
+            pinned: BTreeMap::new(),
             traffic: Traffic::default(),
             answers: Vec::new(),
         };
@@ -181,7 +197,7 @@ impl LoadBalancers {
     pub fn rule_forward(&self, rule_arn: &str) -> Option<Vec<Forward>> {
         let state = self.inner.lock();
         state.listeners.iter().find_map(|listener| {
-            if default_rule(&listener.arn) == rule_arn {
+            if whole_listener(&listener.arn) == rule_arn {
                 return Some(listener.distribution.forward());
             }
             let mut rules = listener.rules.iter();
@@ -206,7 +222,7 @@ impl LoadBalancers {
                 }
                 None => {
                     let mut listeners = state.listeners.iter();
-                    let found = listeners.find(|known| default_rule(&known.arn) == rule_arn);
+                    let found = listeners.find(|known| whole_listener(&known.arn) == rule_arn);
                     found.map(|listener| listener.arn.clone())
                 }
             }
@@ -428,24 +444,6 @@ impl LoadBalancers {
     pub fn health_changed(&self) -> Notified<'_> {
         self.inner.health_changed.notified()
     }
-}
-
-/// The beginning of the ARNs of a listener's rules.
-fn rule_prefix(listener_arn: &str) -> String {
-    listener_arn.replacen(":listener/", ":listener-rule/", 1)
-}
-
-/// ARN of a listener's default rule.
-pub fn default_rule(listener_arn: &str) -> String {
-    format!("{}/default", rule_prefix(listener_arn))
-}
-
-/// ARN of the listener of a rule.
-pub fn listener_of(rule_arn: &str) -> String {
-    let listener = rule_arn.replacen(":listener-rule/", ":listener/", 1);
-    listener
-        .rsplit_once('/')
-        .map_or_else(String::new, |(listener, _)| listener.to_owned())
 }
 
 impl Listener {

@@ -8,7 +8,7 @@ use crate::api::input::Input;
 use crate::api::operation::Call;
 use crate::api::permission::pass_role;
 use crate::ecs::service::LoadBalancerTarget;
-use crate::elb::LoadBalancers;
+use crate::elb::{LoadBalancers, is_of_network};
 use crate::iam::Permission;
 use crate::service_deployment::configuration::Strategy;
 use crate::service_deployment::listener_rules::TwoTargetGroups;
@@ -129,7 +129,9 @@ fn two_groups(
         ("productionListenerRule", Some(production)),
         ("testListenerRule", test),
     ] {
-        if let Some(rule) = rule.filter(|rule| !rule.contains(":listener-rule/app/")) {
+        let has_form =
+            |rule: &str| rule.contains(":listener-rule/app/") || rule.contains(":listener/net/");
+        if let Some(rule) = rule.filter(|rule| !has_form(rule)) {
             return Err(invalid(format!(
                 "{member} has an invalid ARN format. Must be RuleArn for ALB or ListenerArn for NLB. Got: {rule}"
             )));
@@ -143,7 +145,7 @@ fn two_groups(
     // A rule that does not exist is noticed while deploying.
     let forward = load_balancers.rule_forward(production).unwrap_or_default();
     let names = |group: &str| forward.iter().any(|part| part.target_group_arn == group);
-    if test.is_none() && !(names(first) && names(second)) {
+    if test.is_none() && !is_of_network(production) && !(names(first) && names(second)) {
         return Err(invalid(
             "For Application LoadBalancer, testListenerRule is required when productionListenerRule is not associated with \
              both targetGroup and alternateTargetGroup",

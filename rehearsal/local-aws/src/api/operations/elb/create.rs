@@ -8,8 +8,8 @@ use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::modify_listener::{check_association, forward};
+use super::refusal::{are_arns, invalid, must_be_load_balancer, no_target_group};
 use super::shapes::{describe_listener, describe_load_balancer, describe_target_group};
-use super::{are_arns, invalid, must_be_load_balancer, no_target_group};
 use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation, Outcome, Reply};

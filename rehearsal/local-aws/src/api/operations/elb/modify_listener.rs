@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
+use super::refusal::{are_arns, invalid, no_listener, no_target_group};
 use super::shapes::describe_listener;
-use super::{are_arns, invalid, no_listener, no_target_group};
 use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call};
