@@ -1,10 +1,10 @@
 //! The sample events: each is read or refused as its name says, and wakes the functions that it should.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use rules::events::{
-    Announced, FinishEvent, GateCall, HookCall, Request, ServiceChange, StartEvent, StateChange,
-    Way,
+    Announced, FinishEvent, GateCall, HookCall, Request, RollingEvent, ServiceChange, StartEvent,
+    StateChange, TaskChanged, Way,
 };
 use rules::start::Force;
 use serde_json::Value;
@@ -19,9 +19,13 @@ fn reading(function: &str, event: &Value) -> Result<String, String> {
             Ok(StartEvent::Unreadable { error, .. }) | Err(error) => Err(error.to_string()),
             Ok(read) => Ok(said_of_start(read)),
         },
-        "finish-migration" => FinishEvent::parse(event)
-            .map(said_of_finish)
-            .map_err(|error| error.to_string()),
+        "finish-migration" => match RollingEvent::parse(event) {
+            Ok(Some(read)) => Ok(said_of_rolling(read)),
+            Ok(None) => FinishEvent::parse(event)
+                .map(said_of_finish)
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        },
         "report-outcome" => match ServiceChange::parse(event) {
             Ok(Some(change)) => Ok(said_of_service(change)),
             Ok(None) => StateChange::parse(event)
@@ -127,15 +131,7 @@ fn said_of_service(change: ServiceChange) -> String {
 
 fn said_of_finish(event: FinishEvent) -> String {
     match event {
-        FinishEvent::Changed(change) => {
-            let ended: Vec<&str> = change.ended.iter().map(|name| name.as_str()).collect();
-            format!(
-                "task {} of {}, stopped {}, containers that have ended: {ended:?}",
-                change.task.id(),
-                change.deployment,
-                change.has_stopped
-            )
-        }
+        FinishEvent::Changed(change) => said_of_task(&change),
         FinishEvent::TimedOut(time_out) => format!(
             "time-out of {}, of an older version {}",
             time_out.deployment,
@@ -143,6 +139,25 @@ fn said_of_finish(event: FinishEvent) -> String {
         ),
         FinishEvent::Ignored(reason) => format!("ignored: {reason}"),
     }
+}
+
+fn said_of_rolling(event: RollingEvent) -> String {
+    match event {
+        RollingEvent::Changed(change) => {
+            format!("before a rolling update: {}", said_of_task(&change))
+        }
+        RollingEvent::TimedOut(id) => format!("before a rolling update: time-out of {id}"),
+    }
+}
+
+fn said_of_task<Of: Display>(change: &TaskChanged<Of>) -> String {
+    let ended: Vec<&str> = change.ended.iter().map(|name| name.as_str()).collect();
+    format!(
+        "task {} of {}, stopped {}, containers that have ended: {ended:?}",
+        change.task.id(),
+        change.deployment,
+        change.has_stopped
+    )
 }
 
 /// The events in `events/`, as (function, file's name without its ending, event).

@@ -19,7 +19,20 @@ import botocore.validate
 from common_errors import COMMON
 from model_values import constraints, decode_json, decode_text, decode_xml, in_body, local_name
 
-SERVICES = ("cloudwatch", "codedeploy", "ecr", "ecs", "elbv2", "events", "lambda", "logs", "scheduler", "sns", "sts")
+SERVICES = (
+    "cloudwatch",
+    "codedeploy",
+    "ecr",
+    "ecs",
+    "elbv2",
+    "events",
+    "lambda",
+    "logs",
+    "scheduler",
+    "secretsmanager",
+    "sns",
+    "sts",
+)
 JSON, QUERY, REST = "json", "query", "rest-json"
 CONTENT_TYPES = {
     QUERY: "text/xml",

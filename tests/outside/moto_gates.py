@@ -29,6 +29,7 @@ from claims import Claims, shown
 from deployed import FUNCTIONS
 from loopback import Handler, Server
 from moto_deployment import EXECUTION_ID, LOG_GROUP, Deployment, Inbox, deploy, stopped_event
+from moto_ecs_hooks import PIPELINE, hooks_of_ecs
 from moto_stand_ins import PUT, TASK_IS_MADE_AFTER_SECONDS, OfAws
 from moto_world import CLUSTER, DESIRED_COUNT, Service, World, moto_server
 from recorder import Recorder
@@ -443,7 +444,7 @@ def with_logs(definition: dict) -> dict:
 
 def run(binaries: Path, folder: Path, claims: Claims) -> Recorder:
     config, listener = folder / "pipelines.toml", TestListener()
-    config.write_text(PIPELINES)
+    config.write_text(PIPELINES + PIPELINE)
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(moto_server(folder / "moto.log"))
         world = World(port)
@@ -469,6 +470,7 @@ def run(binaries: Path, folder: Path, claims: Claims) -> Recorder:
         trial.a_migration_takes_too_long(web)
         trial.green_is_asked(web, listener)
         trial.people_are_told(web)
+        hooks_of_ecs(trial, with_logs(small_task_definition("native", "shop/native")))
         return recorder
 
 
@@ -489,7 +491,7 @@ def main() -> int:
                     print((Path(folder) / log).read_text(errors="replace"), file=sys.stderr)
     print("\nmoto has no …, which the proxy answered:")
     for operation, times in sorted(recorder.stood_in.items()):
-        print(f"  codedeploy:{operation}, {times} times")
+        print(f"  {operation}, {times} times")
     print(f"\n{claims.passed} passed, {claims.failed} failed")
     return 1 if claims.failed else 0
 

@@ -167,6 +167,21 @@ class World:
         self.ecs.update_service_primary_task_set(cluster=CLUSTER, service=name, primaryTaskSet=primary)
         return Service(name, repository, task_definition["family"], production)
 
+    def ecs_service(self, name: str, task_definition: dict) -> dict:
+        """A service that ECS itself deploys; its network."""
+        vpc = {"subnets": self._subnets, "securityGroups": [self._security_group], "assignPublicIp": "DISABLED"}
+        network = {"awsvpcConfiguration": vpc}
+        self.ecs.create_service(
+            cluster=CLUSTER,
+            serviceName=name,
+            taskDefinition=self.register(task_definition),
+            desiredCount=DESIRED_COUNT,
+            launchType="FARGATE",
+            platformVersion="1.4.0",
+            networkConfiguration=network,
+        )
+        return network
+
     def run_task(self, service: Service) -> str:
         """A task of the revision that serves production; moto runs none for a service."""
         described = self.ecs.describe_services(cluster=CLUSTER, services=[service.name])["services"][0]

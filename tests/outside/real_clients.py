@@ -6,8 +6,8 @@
     target/venv/bin/python tests/outside/real_clients.py target/debug/rehearsal target/debug [--wire FOLDER]
 
 The AWS CLI ships images by itself, with `aws ecs deploy` and its own waits; boto3's waiters end as they end on AWS; hooks
-written in Python, one behind the Invoke API and one under AWS's own runtime interface client, gate a deployment. One line
-a claim, `ok` or `FAILED`; the exit status is 0 when every claim holds. With `--wire`, every call is written down for
+written in Python, one behind the Invoke API and one under AWS's own runtime interface client, gate a deployment; boto3
+makes services that ECS deploys, with their load balancers, and deploys them. One line a claim, `ok` or `FAILED`; the exit status is 0 when every claim holds. With `--wire`, every call is written down for
 `check_wire.py`.
 """
 
@@ -30,6 +30,7 @@ from real_by_hand import (
     waits_are_ended_by_hand,
 )
 from real_deployments import Deployments
+from real_ecs import HOOK, Hook, a_breaker_rolls_back, a_service_from_nothing
 from real_waiters import waiters_end_as_on_aws
 from serving import Serving
 
@@ -257,13 +258,21 @@ def run(claims: Claims, rehearsal: Path, arguments: list[str], folder: Path, wir
             what_cannot_be_is_refused(claims, aws, deployments)
             waiters_end_as_on_aws(claims, aws, deployments)
             hooks_of_others(claims, aws, deployments, api)
+            a_breaker_rolls_back(claims, aws, deployments)
             an_image_that_nobody_pushed(claims, aws, deployments)
-    with Serving(rehearsal, [*recorded("real-time"), "--real-time"], folder) as aws:
-        deployments = Deployments(aws, folder)
-        waits_are_ended_by_hand(claims, aws, deployments)
-        a_deployment_is_stopped_by_hand(claims, aws, deployments)
-        a_ready_wait_is_ended_by_hand(claims, aws, deployments)
-        an_alarm_goes_off(claims, aws, deployments)
+    hook_of_ecs = Hook()
+    with InvokeApi(hook_of_ecs) as api:
+        real_time = [*recorded("real-time"), "--real-time", "--function", f"{HOOK}={api.url}"]
+        with Serving(rehearsal, real_time, folder) as aws:
+            by_hand(claims, aws, Deployments(aws, folder), hook_of_ecs)
+
+
+def by_hand(claims: Claims, aws: Serving, deployments: Deployments, hook_of_ecs: Hook) -> None:
+    a_service_from_nothing(claims, aws, deployments, hook_of_ecs)
+    waits_are_ended_by_hand(claims, aws, deployments)
+    a_deployment_is_stopped_by_hand(claims, aws, deployments)
+    a_ready_wait_is_ended_by_hand(claims, aws, deployments)
+    an_alarm_goes_off(claims, aws, deployments)
 
 
 if __name__ == "__main__":

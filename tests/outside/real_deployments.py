@@ -81,8 +81,8 @@ class Deployments:
         deployment = re.search(r"d-[0-9A-Z]{9}", said.out)
         return Deployed(deployment[0] if deployment else "none", revision[0] if revision else "none", said)
 
-    def register(self, image_digest: str) -> str:
-        registered = self._ecs.register_task_definition(**self._with_image(image_digest))
+    def register(self, image_digest: str, **members: object) -> str:
+        registered = self._ecs.register_task_definition(**self._with_image(image_digest) | members)
         return registered["taskDefinition"]["taskDefinitionArn"]
 
     def create(self, revision: str, hooks: list[dict], description: str, config: str | None = None) -> str:

@@ -6,13 +6,15 @@ python test_check_wire.py        where botocore is installed
 
 import copy
 import json
+import re
 import sys
 import unittest
+from pathlib import Path
 
 sys.dont_write_bytecode = True
 
 from check_wire import judge
-from model_calls import Call
+from model_calls import SERVICES, Call
 
 JSON_HEADERS = [["content-type", "application/x-amz-json-1.1"], ["x-amzn-requestid", "1"]]
 XML_HEADERS = [["content-type", "text/xml"], ["x-amzn-requestid", "1"]]
@@ -234,6 +236,14 @@ class Samples(unittest.TestCase):
         self.check(ecs("DescribeEverything", {}, {}), "the models have no such operation")
         refused = ecs("DescribeEverything", {}, {"__type": "UnknownOperationException"}, 400) | {"caller": None}
         self.check(refused)
+
+    def test_every_service_of_the_local_aws_has_a_model(self):
+        source = Path(__file__).resolve().parents[2] / "rehearsal/local-aws/src/api/service.rs"
+        _, _, prefixes = source.read_text().partition("fn prefix(")
+        prefixes = re.findall(r'Service::\w+ => "([a-z]+)"', prefixes.partition("pub fn")[0])
+        # botocore has one model for each version of Elastic Load Balancing.
+        services = {{"elasticloadbalancing": "elbv2"}.get(prefix, prefix) for prefix in prefixes}
+        self.assertEqual(set(SERVICES), services)
 
     def test_planted_members_are_let_through_by_name(self):
         sample = ecs("DescribeTaskDefinition", {"taskDefinition": "web"}, {"taskDefinition": {"fromTomorrow": 1}})

@@ -37,7 +37,7 @@ pub(crate) use self::isolated::{inline, isolated};
 use crate::binaries::SAMPLE_SERVICE;
 use crate::gather::{Known, Production, gather};
 use crate::progress::{self, Output};
-use crate::scenario::setting::Mode;
+use crate::scenario::setting::{Mode, Setting};
 use crate::scenario::{MessageFormat, Pipelines, Scenario, Step, custom_pipelines};
 use crate::traffic::{Rest, Traffic};
 
@@ -355,6 +355,9 @@ pub(crate) async fn start_world(
         secrets: setting.secrets.clone(),
     })
     .await?;
+    if setting.has_network() {
+        addressed(&file, &world, setting)?;
+    }
     for function in &setting.functions {
         let place = Place::Executable(paths.root.join(&function.executable));
         world
@@ -372,7 +375,7 @@ fn pipelines(scenario: &Scenario, root: &Path, data: &Data) -> anyhow::Result<Pa
     let text = scenario.pipelines.read(root)?;
     // A world with TLS has what such a file names: the authority and the secrets.
     let has_tls = scenario.setting.has_tls();
-    let rewritten = match has_tls {
+    let rewritten = match has_tls || scenario.setting.has_network() {
         true => Some(text),
         false => {
             let functions = scenario.setting.own_functions();
@@ -393,6 +396,23 @@ fn pipelines(scenario: &Scenario, root: &Path, data: &Data) -> anyhow::Result<Pa
         write(AUTHORITY_FILE, AUTHORITY)?;
     }
     write("pipelines.toml", &rewritten)
+}
+
+/// Writes a service's addresses in place of `http://test.SERVICE.invalid` and `http://production.SERVICE.invalid`: which ports they
+/// have is only known now, and what a listener's targets speak only a `base_url` tells at a Network Load Balancer.
+fn addressed(file: &Path, world: &World, setting: &Setting) -> anyhow::Result<()> {
+    let mut text = std::fs::read_to_string(file)?;
+    for service in &setting.services {
+        for (kind, word) in [
+            (ListenerKind::Test, "test"),
+            (ListenerKind::Production, "production"),
+        ] {
+            if let Some(url) = world.base_url(&service.label, kind) {
+                text = text.replace(&format!("http://{word}.{}.invalid", service.label), &url);
+            }
+        }
+    }
+    std::fs::write(file, text).with_context(|| format!("write `{}`", file.display()))
 }
 
 /// Creates the schema that the first version expects in a new database.

@@ -162,6 +162,12 @@ impl Setting {
             .collect()
     }
 
+    /// Whether a service is behind a Network Load Balancer.
+    pub(crate) fn has_network(&self) -> bool {
+        let mut services = self.services.iter();
+        services.any(|service| service.settings.listeners == Protocol::Tcp)
+    }
+
     pub(crate) fn repositories(&self) -> Vec<RepositorySettings> {
         let repositories = self.repositories.iter();
         repositories

@@ -92,7 +92,7 @@ fn unfit(protocol: Protocol, region: &str) -> ApiError {
     );
     match protocol {
         Protocol::Query(_) => ApiError::new("SignatureDoesNotMatch", message).with_status(403),
-        Protocol::Json | Protocol::QueryCompatibleJson => {
+        Protocol::Json | Protocol::JsonWithCapitals | Protocol::QueryCompatibleJson => {
             ApiError::new("InvalidSignatureException", message)
         }
         Protocol::Rest => ApiError::new("InvalidSignatureException", message).with_status(403),

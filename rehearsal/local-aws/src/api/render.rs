@@ -19,16 +19,24 @@ pub(super) fn render(
 ) -> Response {
     let status = outcome.map_or_else(|error| error.status, |reply| reply.status);
     let (content_type, body) = match (protocol, outcome) {
-        (Protocol::Json, Ok(reply)) => ("application/x-amz-json-1.1", reply.body.to_string()),
-        (Protocol::Json, Err(error)) => {
-            ("application/x-amz-json-1.1", json_error(error).to_string())
+        (Protocol::Json | Protocol::JsonWithCapitals, Ok(reply)) => {
+            ("application/x-amz-json-1.1", reply.body.to_string())
         }
+        (Protocol::Json, Err(error)) => (
+            "application/x-amz-json-1.1",
+            json_error(error, "message").to_string(),
+        ),
+        (Protocol::JsonWithCapitals, Err(error)) => (
+            "application/x-amz-json-1.1",
+            json_error(error, "Message").to_string(),
+        ),
         (Protocol::QueryCompatibleJson, Ok(reply)) => {
             ("application/x-amz-json-1.0", reply.body.to_string())
         }
-        (Protocol::QueryCompatibleJson, Err(error)) => {
-            ("application/x-amz-json-1.0", json_error(error).to_string())
-        }
+        (Protocol::QueryCompatibleJson, Err(error)) => (
+            "application/x-amz-json-1.0",
+            json_error(error, "message").to_string(),
+        ),
         (Protocol::Query(namespace), Ok(reply)) => (
             "text/xml",
             query::render(namespace, operation, &reply.body, request_id),
@@ -74,8 +82,8 @@ pub(super) fn render(
 }
 
 /// Code, message, and the other members of the error's shape.
-fn json_error(error: &ApiError) -> Value {
-    let mut body = json!({ "__type": error.code, "message": error.message });
+fn json_error(error: &ApiError, sentence: &str) -> Value {
+    let mut body = json!({ "__type": error.code, sentence: error.message });
     for (name, value) in &error.members {
         body[*name] = value.clone();
     }
@@ -116,6 +124,18 @@ mod tests {
         );
         assert_eq!(headers["x-amzn-requestid"], "id");
         assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
+
+        let (_, _, body) = text(render(
+            Protocol::JsonWithCapitals,
+            "GetSecretValue",
+            Err(&error),
+            "id",
+        ))
+        .await;
+        assert_eq!(
+            body,
+            r#"{"__type":"ThrottlingException","Message":"Rate exceeded"}"#
+        );
 
         let fault = ApiError::new("InvalidFormatFault", "no JSON");
         let protocol = Protocol::QueryCompatibleJson;

@@ -138,10 +138,12 @@ fn unsigned(service: Service) -> ApiError {
             "Request is missing Authentication Token",
         )
         .with_status(403),
-        Protocol::Json | Protocol::QueryCompatibleJson => ApiError::new(
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        ),
+        Protocol::Json | Protocol::JsonWithCapitals | Protocol::QueryCompatibleJson => {
+            ApiError::new(
+                "MissingAuthenticationTokenException",
+                "Missing Authentication Token",
+            )
+        }
         Protocol::Rest => ApiError::new(
             "MissingAuthenticationTokenException",
             "Missing Authentication Token",

@@ -21,6 +21,8 @@ pub enum Service {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     Json,
+    /// The same, with an error's sentence in `Message` (the model of Secrets Manager).
+    JsonWithCapitals,
     /// JSON 1.0 of a service that once spoke Query: an error also has its Query code, in a header.
     QueryCompatibleJson,
     /// With the XML namespace of its answers.
@@ -69,12 +71,10 @@ impl Service {
     pub fn protocol(self) -> Protocol {
         match self {
             Service::CloudWatch => Protocol::QueryCompatibleJson,
-            Service::CodeDeploy
-            | Service::Ecr
-            | Service::Ecs
-            | Service::Events
-            | Service::Logs
-            | Service::SecretsManager => Protocol::Json,
+            Service::CodeDeploy | Service::Ecr | Service::Ecs | Service::Events | Service::Logs => {
+                Protocol::Json
+            }
+            Service::SecretsManager => Protocol::JsonWithCapitals,
             Service::Elb => Protocol::Query(ELB_NAMESPACE),
             Service::Sns => Protocol::Query(SNS_NAMESPACE),
             Service::Sts => Protocol::Query(STS_NAMESPACE),

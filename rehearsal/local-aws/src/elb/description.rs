@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::elb::condition::Condition;
 use crate::elb::tls::Protocol;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetGroupSettings {
     pub name: String,
     pub port: u16,
@@ -24,10 +24,37 @@ pub struct TargetGroupSettings {
     pub deregistration_delay: Duration,
 }
 
+/// The type of a load balancer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadBalancerKind {
+    /// Forwards requests, by rules.
+    Application,
+    /// Forwards connections.
+    Network,
+}
+
+impl LoadBalancerKind {
+    /// As DescribeLoadBalancers returns it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LoadBalancerKind::Application => "application",
+            LoadBalancerKind::Network => "network",
+        }
+    }
+
+    pub(super) fn in_arn(self) -> &'static str {
+        match self {
+            LoadBalancerKind::Application => "app",
+            LoadBalancerKind::Network => "net",
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct LoadBalancerDescription {
     pub arn: String,
     pub name: String,
+    pub kind: LoadBalancerKind,
     /// `localhost`
     pub dns_name: String,
 }

@@ -8,12 +8,15 @@ pub mod matcher;
 mod node;
 mod proxy;
 mod rule;
+mod rule_arn;
 mod state;
 mod tls;
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
@@ -23,16 +26,19 @@ use crate::clock::Clock;
 use crate::elb::forward::Distribution;
 use crate::elb::health::Health;
 use crate::elb::rule::Rule;
+use crate::elb::rule_arn::rule_prefix;
 use crate::elb::state::{Inner, Listener, TargetGroup};
 use crate::identity::arn;
 
 pub use condition::{Condition, QueryPair};
 pub use description::{
     Answer, Answering, Forward, HealthChange, ListenerDescription, LoadBalancerDescription,
-    RuleDescription, Target, TargetGroupDescription, TargetGroupSettings, TargetHealth, Traffic,
+    LoadBalancerKind, RuleDescription, Target, TargetGroupDescription, TargetGroupSettings,
+    TargetHealth, Traffic,
 };
 pub use health::SPEED_UP;
 pub use node::{NODES_AT_MOST, Nodes};
+pub use rule_arn::{default_rule, is_of_network, listener_of, whole_listener};
 pub use tls::{AUTHORITY, Protocol, client_config};
 
 /// The number of ports to try until one is free at both addresses.
@@ -52,14 +58,24 @@ impl LoadBalancers {
     }
 
     pub fn create_load_balancer(&self, name: &str) -> LoadBalancerDescription {
+        self.create(LoadBalancerKind::Application, name)
+    }
+
+    /// Its listeners speak `Protocol::Tcp`.
+    pub fn create_network_load_balancer(&self, name: &str) -> LoadBalancerDescription {
+        self.create(LoadBalancerKind::Network, name)
+    }
+
+    fn create(&self, kind: LoadBalancerKind, name: &str) -> LoadBalancerDescription {
         let mut state = self.inner.lock();
         let number = state.next_number();
         let description = LoadBalancerDescription {
             arn: arn(
                 "elasticloadbalancing",
-                &format!("loadbalancer/app/{name}/{number:016x}"),
+                &format!("loadbalancer/{}/{name}/{number:016x}", kind.in_arn()),
             ),
             name: name.to_owned(),
+            kind,
             dns_name: "localhost".to_owned(),
         };
         state.load_balancers.push(description.clone());
@@ -93,16 +109,28 @@ impl LoadBalancers {
             .await
     }
 
-    /// Binds a free loopback port and serves it until the rehearsal ends, at every address that `localhost` may resolve
-    /// to.
+    /// A listener at a free loopback port.
     pub async fn listen(
         &self,
         protocol: Protocol,
         load_balancer_arn: &str,
         forward: Vec<Forward>,
     ) -> anyhow::Result<ListenerDescription> {
+        self.listen_at(0, protocol, load_balancer_arn, forward)
+            .await
+    }
+
+    /// Binds a loopback port, any free one for 0, and serves it until the rehearsal ends, at every address that `localhost`
+    /// may resolve to.
+    pub async fn listen_at(
+        &self,
+        port: u16,
+        protocol: Protocol,
+        load_balancer_arn: &str,
+        forward: Vec<Forward>,
+    ) -> anyhow::Result<ListenerDescription> {
         let acceptor = protocol.acceptor().context("read the certificate")?;
-        let sockets = bind().await.context("open a listener on loopback")?;
+        let sockets = bind(port).await.context("open a listener on loopback")?;
         let port = sockets[0].local_addr()?.port();
         let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok());
         let addresses = addresses.map(|address| address.ip()).collect();
@@ -118,6 +146,7 @@ impl LoadBalancers {
             nodes: self.inner.nodes.of_listener(&forward),
             distribution: Distribution::new(forward),
             rules: Vec::new(),
+            pinned: BTreeMap::new(),
             traffic: Traffic::default(),
             answers: Vec::new(),
         };
@@ -168,7 +197,7 @@ impl LoadBalancers {
     pub fn rule_forward(&self, rule_arn: &str) -> Option<Vec<Forward>> {
         let state = self.inner.lock();
         state.listeners.iter().find_map(|listener| {
-            if default_rule(&listener.arn) == rule_arn {
+            if whole_listener(&listener.arn) == rule_arn {
                 return Some(listener.distribution.forward());
             }
             let mut rules = listener.rules.iter();
@@ -193,7 +222,7 @@ impl LoadBalancers {
                 }
                 None => {
                     let mut listeners = state.listeners.iter();
-                    let found = listeners.find(|known| default_rule(&known.arn) == rule_arn);
+                    let found = listeners.find(|known| whole_listener(&known.arn) == rule_arn);
                     found.map(|listener| listener.arn.clone())
                 }
             }
@@ -344,6 +373,13 @@ impl LoadBalancers {
         state.target_groups.iter().map(describe).collect()
     }
 
+    /// Changes how long the group's targets drain from now on.
+    pub fn set_deregistration_delay(&self, arn: &str, delay: Duration) {
+        if let Some(group) = self.inner.lock().target_group(arn) {
+            group.settings.deregistration_delay = delay;
+        }
+    }
+
     /// The port of a target that is registered without one.
     pub fn target_group_port(&self, arn: &str) -> Option<u16> {
         let mut state = self.inner.lock();
@@ -410,24 +446,6 @@ impl LoadBalancers {
     }
 }
 
-/// The beginning of the ARNs of a listener's rules.
-fn rule_prefix(listener_arn: &str) -> String {
-    listener_arn.replacen(":listener/", ":listener-rule/", 1)
-}
-
-/// ARN of a listener's default rule.
-pub fn default_rule(listener_arn: &str) -> String {
-    format!("{}/default", rule_prefix(listener_arn))
-}
-
-/// ARN of the listener of a rule.
-pub fn listener_of(rule_arn: &str) -> String {
-    let listener = rule_arn.replacen(":listener-rule/", ":listener/", 1);
-    listener
-        .rsplit_once('/')
-        .map_or_else(String::new, |(listener, _)| listener.to_owned())
-}
-
 impl Listener {
     fn describe(&self) -> ListenerDescription {
         ListenerDescription {
@@ -441,12 +459,12 @@ impl Listener {
     }
 }
 
-/// Binds one port at both loopback addresses if the machine has both, because a client of `localhost` tries each
-/// address that it resolves to.
-async fn bind() -> anyhow::Result<Vec<TcpListener>> {
+/// Binds one port, any free one for 0, at both loopback addresses if the machine has both, because a client of `localhost`
+/// tries each address that it resolves to.
+async fn bind(wanted: u16) -> anyhow::Result<Vec<TcpListener>> {
     let mut last = None;
     for _ in 0..PORTS_TRIED {
-        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).await?;
         let port = first.local_addr()?.port();
         match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
             Ok(second) => return Ok(vec![first, second]),

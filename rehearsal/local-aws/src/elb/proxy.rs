@@ -127,6 +127,7 @@ async fn answer(
         },
         None => (own_answer(StatusCode::SERVICE_UNAVAILABLE), None),
     };
+    let has_answer = by.is_some() || listener.protocol != Protocol::Tcp;
     let version = response.headers().get("x-version");
     let given = Answer {
         asked_at,
@@ -139,7 +140,18 @@ async fn answer(
         by,
     };
     listener.inner.count(&listener.arn, given);
-    response
+    match has_answer {
+        true => response,
+        // It is counted as what an Application Load Balancer would answer.
+        false => cut_off(),
+    }
+}
+
+/// A Network Load Balancer has no answers of its own: the connection ends.
+fn cut_off() -> Response {
+    let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    let body = futures_util::stream::iter([Err::<&[u8], _>(reset)]);
+    Response::new(Body::from_stream(body))
 }
 
 /// Returns the target's response, or the load balancer's own.
@@ -201,6 +213,10 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 fn add_forwarded(headers: &mut HeaderMap, listener: &Listener) {
+    // What is in a connection is nothing to a Network Load Balancer.
+    if listener.protocol == Protocol::Tcp {
+        return;
+    }
     let scheme = HeaderValue::from_static(listener.protocol.scheme());
     headers.append("x-forwarded-for", HeaderValue::from_static("127.0.0.1"));
     headers.insert("x-forwarded-proto", scheme);

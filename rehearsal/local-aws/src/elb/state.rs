@@ -82,6 +82,8 @@ pub(super) struct Listener {
     pub(super) nodes: Vec<Node>,
     /// By priority.
     pub(super) rules: Vec<Rule>,
+    /// The target group and the registration that each connection of a Network Load Balancer is with.
+    pub(super) pinned: BTreeMap<usize, (String, u64)>,
     pub(super) traffic: Traffic,
     pub(super) answers: Vec<Answer>,
 }
@@ -212,6 +214,13 @@ impl Inner {
             .iter_mut()
             .find(|listener| listener.arn == listener_arn)?;
         let now = self.clock.now();
+        let is_pinning = listener.protocol == Protocol::Tcp;
+        if let Some((group, registration)) = listener.pinned.get(&connection).cloned() {
+            let target = state
+                .target_group(&group)?
+                .take(registration, &self.clock)?;
+            return Some(self.ticket(group, registration, target));
+        }
         let number = connection % listener.nodes.len().max(1);
         let rule = listener.rules.iter_mut().find(|rule| rule.is_met(asked));
         let nodes = match rule {
@@ -223,7 +232,18 @@ impl Inner {
         let group = node.distribution(now).next()?.to_owned();
         let group_state = state.target_group(&group)?;
         let (registration, target) = group_state.take_turn(known_until, &self.clock)?;
-        Some(Ticket {
+        let mut listeners = state.listeners.iter_mut();
+        let listener = listeners.find(|listener| listener.arn == listener_arn && is_pinning);
+        if let Some(listener) = listener {
+            listener
+                .pinned
+                .insert(connection, (group.clone(), registration));
+        }
+        Some(self.ticket(group, registration, target))
+    }
+
+    fn ticket(self: &Arc<Inner>, group: String, registration: u64, target: Target) -> Ticket {
+        Ticket {
             inner: self.clone(),
             registration,
             process: target.process,
@@ -232,7 +252,7 @@ impl Inner {
                 id: target.id,
                 port: target.port,
             },
-        })
+        }
     }
 
     /// Counts a response of the listener.
@@ -409,12 +429,17 @@ impl TargetGroup {
         };
         let registration = *candidates.get(self.turn % candidates.len().max(1))?;
         self.turn = self.turn.wrapping_add(1);
+        Some((registration, self.take(registration, clock)?))
+    }
+
+    /// Sends a request to this target, also to one that drains; `None` once it is gone.
+    fn take(&mut self, registration: u64, clock: &Clock) -> Option<Target> {
         let registered = self.registered.get_mut(&registration)?;
         registered.in_flight += 1;
         if registered.health == Health::Draining && registered.draining.is_none() {
             registered.draining = Some(clock.busy());
         }
-        Some((registration, registered.target.clone()))
+        Some(registered.target.clone())
     }
 
     pub(super) fn in_flight(&self) -> usize {

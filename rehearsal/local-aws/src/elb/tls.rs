@@ -28,6 +28,8 @@ pub enum Protocol {
     Http,
     /// HTTP/1.1 over TLS 1.2 or 1.3.
     Https,
+    /// A Network Load Balancer's: each connection goes to one target. What clients say in it is HTTP here.
+    Tcp,
 }
 
 impl Protocol {
@@ -36,13 +38,14 @@ impl Protocol {
         match self {
             Protocol::Http => "HTTP",
             Protocol::Https => "HTTPS",
+            Protocol::Tcp => "TCP",
         }
     }
 
     /// As a URL begins.
     pub fn scheme(self) -> &'static str {
         match self {
-            Protocol::Http => "http",
+            Protocol::Http | Protocol::Tcp => "http",
             Protocol::Https => "https",
         }
     }
@@ -50,7 +53,7 @@ impl Protocol {
     /// What makes a listener's connections of accepted ones; `None` for plain ones.
     pub(super) fn acceptor(self) -> anyhow::Result<Option<TlsAcceptor>> {
         match self {
-            Protocol::Http => return Ok(None),
+            Protocol::Http | Protocol::Tcp => return Ok(None),
             Protocol::Https => {}
         }
         let ring = Arc::new(rustls::crypto::ring::default_provider());

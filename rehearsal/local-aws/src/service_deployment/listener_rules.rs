@@ -4,14 +4,14 @@
 //! (observed on AWS; `targetGroupArn` and `alternateTargetGroupArn` never swap).
 
 use super::share::Share;
-use crate::elb::Forward;
+use crate::elb::{Forward, is_of_network};
 
 /// `advancedConfiguration` of a load balancer, with the entry's own target group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TwoTargetGroups {
     /// `targetGroupArn` and `alternateTargetGroupArn`.
     pub groups: [String; 2],
-    /// Rule ARNs.
+    /// ARNs of rules; of listeners at a Network Load Balancer.
     pub production_rule: String,
     pub test_rule: Option<String>,
     /// The infrastructure role, with which ECS changes the rules.
@@ -71,6 +71,13 @@ pub fn sides(
         blue: serving.clone(),
         green: other.clone(),
     })
+}
+
+impl TwoTargetGroups {
+    /// Whether they are behind a Network Load Balancer.
+    pub fn are_of_network(&self) -> bool {
+        is_of_network(&self.production_rule)
+    }
 }
 
 impl Sides {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::deployment::ServiceDeployment;
 use super::hook_payload::Shares;
+use super::listener_rules::TwoTargetGroups;
 use super::observed;
 use super::record::{Course, enter, leave, read};
 use super::revision::task_set_of;
@@ -22,6 +23,9 @@ const BETWEEN_STAGES: Duration = Duration::from_secs(1);
 /// From the change of a rule to the hooks after it: two seconds were measured, in which a load balancer may not have learnt
 /// it.
 const AFTER_SHIFT: Duration = Duration::from_secs(1);
+/// The same at a Network Load Balancer, whose connections may not follow its weights before (ECS Developer Guide, "Network Load
+/// Balancer resources for Amazon ECS blue/green, linear and canary deployments").
+const AFTER_NETWORK_SHIFT: Duration = Duration::from_secs(10 * 60);
 /// A stage that takes longer has failed.
 const STAGE_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -147,7 +151,13 @@ impl Run<'_> {
             return Ok(());
         };
         traffic::shift(self.deployments, &both, kind, share)?;
-        self.deployments.context.clock.sleep(AFTER_SHIFT).await;
+        let two = both.1.controller.ecs();
+        let two = two.and_then(|ecs| ecs.two_groups.as_ref());
+        let pause = match two.is_some_and(TwoTargetGroups::are_of_network) {
+            true => AFTER_NETWORK_SHIFT,
+            false => AFTER_SHIFT,
+        };
+        self.deployments.context.clock.sleep(pause).await;
         Ok(())
     }
 }

@@ -21,7 +21,11 @@ pub(super) fn find_sides(
     of: &TwoTargetGroups,
 ) -> Result<Sides, String> {
     let networking = |rest: String| format!("of invalid networking configuration{rest}");
-    let describe = [Permission::new("elasticloadbalancing:DescribeRules", "*")];
+    let action = match of.are_of_network() {
+        true => "elasticloadbalancing:DescribeListeners",
+        false => "elasticloadbalancing:DescribeRules",
+    };
+    let describe = [Permission::new(action, "*")];
     let iam = &deployments.iam;
     let is_trusted = iam.trusts(&of.role_arn, "ecs.amazonaws.com", &service.arn());
     if !is_trusted || iam.check_role(&of.role_arn, SESSION, &describe).is_err() {
@@ -150,7 +154,11 @@ fn rewrite(
     if deployments.load_balancers.rule_forward(rule).is_none() {
         return Err(NotRewritten::NoRule);
     }
-    let needed = [Permission::new("elasticloadbalancing:ModifyRule", rule)];
+    let action = match two.are_of_network() {
+        true => "elasticloadbalancing:ModifyListener",
+        false => "elasticloadbalancing:ModifyRule",
+    };
+    let needed = [Permission::new(action, rule)];
     deployments
         .iam
         .check_role(&two.role_arn, SESSION, &needed)

@@ -11,7 +11,7 @@ use super::seed::{
 use super::settings::{EcsDeployments, IsBalanced, ServiceSettings, TestRule};
 use crate::aws::Aws;
 use crate::ecs::service::LoadBalancerTarget;
-use crate::elb::{Forward, default_rule};
+use crate::elb::{Forward, Protocol, whole_listener};
 use crate::service_deployment::configuration::{DeploymentConfiguration, Strategy};
 use crate::service_deployment::controller::{Controller, EcsManaged};
 use crate::service_deployment::deployment::ServiceDeployment;
@@ -123,7 +123,12 @@ async fn balance(
     strategy: Strategy,
     template: &Template,
 ) -> anyhow::Result<Behind> {
-    let balancer = aws.load_balancers.create_load_balancer(&settings.name);
+    let balancer = match settings.listeners {
+        Protocol::Http | Protocol::Https => aws.load_balancers.create_load_balancer(&settings.name),
+        Protocol::Tcp => aws
+            .load_balancers
+            .create_network_load_balancer(&settings.name),
+    };
     let blue = target_group(aws, settings, "blue").arn;
     let load_balancer = behind(settings, &blue);
     let mut entry = json!({
@@ -164,14 +169,14 @@ async fn balance(
     };
     let test_rule = match listener {
         None => None,
-        Some(listener) if conditions.is_empty() => Some(default_rule(&listener)),
+        Some(listener) if conditions.is_empty() => Some(whole_listener(&listener)),
         Some(listener) => aws
             .load_balancers
             .add_rule(&listener, 1, conditions.to_vec(), both()),
     };
     let two = TwoTargetGroups {
         groups: [blue, green],
-        production_rule: default_rule(&production.arn),
+        production_rule: whole_listener(&production.arn),
         test_rule,
         role_arn: role_arn(&by.infrastructure_role, template)?,
     };

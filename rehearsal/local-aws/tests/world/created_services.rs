@@ -1,5 +1,6 @@
 //! Services that CreateService made, and services that ECS does not deploy.
 
+use local_aws::elb::Forward;
 use serde_json::json;
 
 use crate::aws::{ecs, register, world};
@@ -69,5 +70,34 @@ async fn only_ecs_takes_a_task_definition() {
     let change = json!({ "cluster": "prod", "service": "own", "taskDefinition": target });
     let (_, message) = refused(&world, "UpdateService", change).await;
     assert!(message.contains("EXTERNAL"), "{message}");
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_with_its_own_interface_is_no_instance() {
+    let world = world(|settings| settings.services[0].desired_count = 0).await;
+    let definition = register(&world, "1.0.1").await;
+    let mut settings = world.load_balancers.target_groups()[0].settings.clone();
+    settings.name = "of-instances".to_owned();
+    settings.target_type = "instance".to_owned();
+    let group = world.load_balancers.create_target_group(settings).arn;
+    let listener = world.load_balancers.listeners()[0].arn.clone();
+    let forward = Forward {
+        target_group_arn: group.clone(),
+        weight: 1,
+    };
+    world.load_balancers.set_forward(&listener, vec![forward]);
+    let create = json!({
+        "cluster": "prod", "serviceName": "api", "taskDefinition": definition, "desiredCount": 0, "launchType": "FARGATE",
+        "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1"] } },
+        "loadBalancers": [{ "targetGroupArn": group, "containerName": "web", "containerPort": 8080 }],
+    });
+    let (code, message) = refused(&world, "CreateService", create).await;
+    assert_eq!(code, "InvalidParameterException");
+    let expected = format!(
+        "The provided target group {group} has target type instance, which is incompatible with the awsvpc network mode \
+         specified in the task definition."
+    );
+    assert_eq!(message, expected);
     world.shutdown().await;
 }

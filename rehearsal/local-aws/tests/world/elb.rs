@@ -293,3 +293,144 @@ async fn a_rule_is_created_read_and_put_back() {
     assert_eq!(error(&world, &gone).await, "400 RuleNotFound");
     world.shutdown().await;
 }
+
+/// What a target group needs, beside its name.
+const GROUP: &str = "&Protocol=HTTP&Port=8080&VpcId=vpc-0rehearsal&TargetType=ip";
+
+fn new_group(name: &str, more: &str) -> String {
+    format!("CreateTargetGroup&Name={name}{GROUP}{more}")
+}
+
+fn new_balancer(name: &str) -> String {
+    format!("CreateLoadBalancer&Name={name}&Subnets.member.1=subnet-1&Subnets.member.2=subnet-2")
+}
+
+fn new_listener(balancer: &str, port: u16, group: &str) -> String {
+    format!(
+        "CreateListener&LoadBalancerArn={balancer}&Protocol=HTTP&Port={port}\
+         &DefaultActions.member.1.Type=forward&DefaultActions.member.1.TargetGroupArn={group}"
+    )
+}
+
+/// A port that is free now.
+fn free_port() -> u16 {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_balancer_is_made_from_nothing() {
+    let world = world(|settings| settings.services[0].desired_count = 0).await;
+    let (status, balancer) = elb(&world, &new_balancer("orders")).await;
+    assert_eq!(status, 200, "{balancer}");
+    let balancer = between(&balancer, "LoadBalancerArn")[0].to_owned();
+    let (_, again) = elb(&world, &new_balancer("orders")).await;
+    assert_eq!(between(&again, "LoadBalancerArn"), [balancer.as_str()]);
+    let (status, group) = elb(&world, &new_group("orders", "")).await;
+    assert_eq!(status, 200, "{group}");
+    let defaults = ["HealthCheckIntervalSeconds", "HealthyThresholdCount"];
+    let defaults = defaults.map(|member| between(&group, member)[0]);
+    assert_eq!(defaults, ["30", "5"]);
+    let group = between(&group, "TargetGroupArn")[0].to_owned();
+    let (_, same) = elb(&world, &new_group("orders", "")).await;
+    assert_eq!(between(&same, "TargetGroupArn"), [group.as_str()]);
+    let other = new_group("orders", "&HealthCheckPath=/other");
+    assert_eq!(error(&world, &other).await, "400 DuplicateTargetGroupName");
+    let port = free_port();
+    let create = new_listener(&balancer, port, &group);
+    let (status, listener) = elb(&world, &create).await;
+    assert_eq!(status, 200, "{listener}");
+    assert_eq!(between(&listener, "Port")[0], port.to_string());
+    assert_eq!(error(&world, &create).await, "400 DuplicateListener");
+    let attribute = |key: &str, value: &str| {
+        format!(
+            "ModifyTargetGroupAttributes&TargetGroupArn={group}&Attributes.member.1.Key={key}\
+             &Attributes.member.1.Value={value}"
+        )
+    };
+    let delay = "deregistration_delay.timeout_seconds";
+    assert_eq!(elb(&world, &attribute(delay, "5")).await.0, 200);
+    let groups = world.load_balancers.target_groups();
+    let found = groups.iter().find(|known| known.arn == group).unwrap();
+    let delayed = found.settings.deregistration_delay;
+    assert_eq!(delayed, std::time::Duration::from_secs(5));
+    for (request, expected) in [
+        (attribute(delay, "3601"), "400 InvalidConfigurationRequest"),
+        (
+            attribute("stickiness.enabled", "true"),
+            "400 ValidationError",
+        ),
+    ] {
+        assert_eq!(error(&world, &request).await, expected, "{request}");
+    }
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_load_balancer_cannot_be_made_of_is_refused() {
+    let world = world(|settings| settings.services[0].desired_count = 0).await;
+    let web = world.load_balancers.load_balancers()[0].arn.clone();
+    let (_, orders) = elb(&world, &new_balancer("orders")).await;
+    let orders = between(&orders, "LoadBalancerArn")[0].to_owned();
+    let blue = world.load_balancers.target_groups()[0].arn.clone();
+    // Another process has this port.
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = held.local_addr().unwrap().port();
+    let cases = [
+        (
+            "CreateLoadBalancer&Name=one&Subnets.member.1=subnet-1".to_owned(),
+            "InvalidSubnet",
+            "At least two subnets in two different Availability Zones",
+        ),
+        (
+            new_balancer("internal-x"),
+            "ValidationError",
+            "cannot begin with 'internal-'",
+        ),
+        (new_balancer("-x"), "ValidationError", "hyphen"),
+        (
+            new_balancer("x") + "&Type=gateway",
+            "ValidationError",
+            "the rehearsal does not simulate",
+        ),
+        (
+            new_group("x", "&HealthCheckIntervalSeconds=4"),
+            "ValidationError",
+            "greater than or equal to 5",
+        ),
+        (
+            new_group(
+                "x",
+                "&HealthCheckIntervalSeconds=5&HealthCheckTimeoutSeconds=5",
+            ),
+            "ValidationError",
+            "must be smaller than the interval",
+        ),
+        (
+            new_listener(&format!("{web}0"), 1, &blue),
+            "LoadBalancerNotFound",
+            "not found",
+        ),
+        (
+            new_listener(&orders, free_port(), &blue),
+            "TargetGroupAssociationLimit",
+            "more than one load balancer",
+        ),
+        (
+            new_listener(&web, taken, &blue),
+            "ValidationError",
+            "a listener at port",
+        ),
+    ];
+    for (request, code, said) in cases {
+        assert_eq!(
+            error(&world, &request).await,
+            format!("400 {code}"),
+            "{request}"
+        );
+        let (_, answer) = elb(&world, &request).await;
+        let message = between(&answer, "Message").concat();
+        assert!(message.contains(said), "{request}: {answer}");
+    }
+    world.shutdown().await;
+}

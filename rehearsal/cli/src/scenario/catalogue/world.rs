@@ -135,6 +135,8 @@ enum ProtocolText {
     #[default]
     Http,
     Https,
+    /// Those of a Network Load Balancer.
+    Tcp,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -306,12 +308,28 @@ impl ServiceText {
                 "`{name}` is without effect, expected it with `controller = \"{expected}\"` only"
             ),
         }));
+        self.check_network(problems);
         match self.controller {
             ControllerText::CodeDeploy => DeployedBy::CodeDeploy,
             ControllerText::Ecs => {
                 let place = self.name.span().start;
                 DeployedBy::Ecs(Box::new(of_ecs.settings(place, functions, problems)))
             }
+        }
+    }
+
+    /// A listener of a Network Load Balancer has no rules, and here only ECS shifts its traffic.
+    fn check_network(&self, problems: &mut Vec<Problem>) {
+        let has_rules =
+            self.test_listener == ListenerText::ProductionPort || !self.test_rule.is_empty();
+        let is_fit = self.controller == ControllerText::Ecs && !has_rules;
+        if self.listeners == ProtocolText::Tcp && !is_fit {
+            problems.push(Problem {
+                at: self.name.span().start,
+                what: "`listeners = \"tcp\"` is a Network Load Balancer's, expected `controller = \"ecs\"` and neither \
+                       `test_rule` nor `test_listener = \"production-port\"`"
+                    .to_owned(),
+            });
         }
     }
 
@@ -326,6 +344,7 @@ impl ServiceText {
         settings.listeners = match self.listeners {
             ProtocolText::Http => Protocol::Http,
             ProtocolText::Https => Protocol::Https,
+            ProtocolText::Tcp => Protocol::Tcp,
         };
         let ready_wait = self.ready_wait_minutes.as_ref();
         settings.ready_wait = ready_wait.map(|wait| minutes(*wait.get_ref()));

@@ -58,7 +58,7 @@ fn of(service: Service) -> impl Iterator<Item = &'static Operation> {
         Service::CodeDeploy => codedeploy::OPERATIONS,
         Service::Ecr => &[ecr::OPERATIONS],
         Service::Ecs => ecs::OPERATIONS,
-        Service::Elb => &[elb::OPERATIONS],
+        Service::Elb => elb::OPERATIONS,
         Service::Events => &[events::OPERATIONS],
         Service::Lambda => &[lambda::OPERATIONS],
         Service::Logs => &[logs::OPERATIONS],
@@ -75,7 +75,7 @@ pub(super) fn unknown(protocol: Protocol, operation: &str) -> ApiError {
     let message = not_simulated(operation);
     match protocol {
         Protocol::Query(_) => ApiError::new("InvalidAction", message),
-        Protocol::Json | Protocol::QueryCompatibleJson => {
+        Protocol::Json | Protocol::JsonWithCapitals | Protocol::QueryCompatibleJson => {
             ApiError::new("UnknownOperationException", message)
         }
         Protocol::Rest => ApiError::new("UnknownOperationException", message).with_status(404),

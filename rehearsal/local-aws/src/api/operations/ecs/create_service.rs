@@ -6,7 +6,7 @@ use super::load_balancers;
 use super::permissions::{in_cluster, tag_new, with_tag_keys};
 use super::services::{cluster, described, invalid, known_launch_type, service_arn};
 use super::update_service::{NOT_SIMULATED, changes, platform};
-use super::wanted_revision::{check_container, wanted_revision};
+use super::wanted_revision::{check_container, check_target_type, wanted_revision};
 use crate::api::error::{ApiError, not_simulated};
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::throttle::Bucket;
@@ -79,6 +79,7 @@ fn service(call: Call<'_>, cluster: String, name: String) -> Result<Service, Api
         Controller::Ecs(_) => {
             let revision = wanted_revision(call, None)?;
             check_container(&revision, &load_balancer)?;
+            check_target_type(call, &revision, &load_balancer)?;
             revision.arn()
         }
         Controller::CodeDeploy | Controller::External => String::new(),

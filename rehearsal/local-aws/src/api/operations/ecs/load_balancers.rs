@@ -8,7 +8,7 @@ use crate::api::input::Input;
 use crate::api::operation::Call;
 use crate::api::permission::pass_role;
 use crate::ecs::service::LoadBalancerTarget;
-use crate::elb::LoadBalancers;
+use crate::elb::{LoadBalancers, is_of_network};
 use crate::iam::Permission;
 use crate::service_deployment::configuration::Strategy;
 use crate::service_deployment::listener_rules::TwoTargetGroups;
@@ -90,8 +90,16 @@ fn target(
     let group = entry.required_text("targetGroupArn")?;
     let port = entry.integer("containerPort")?;
     let port = port.ok_or_else(|| entry.missing("containerPort"))?;
-    if load_balancers.target_group_port(group).is_none() {
-        return Err(invalid(format!("The target group {group} does not exist.")));
+    let groups = load_balancers.target_groups();
+    let known = groups.iter().find(|known| known.arn == group);
+    let known =
+        known.ok_or_else(|| invalid(format!("The target group {group} does not exist.")))?;
+    // With two target groups it is noticed while deploying.
+    let is_alone = entry.structure("advancedConfiguration")?.is_none();
+    if is_alone && known.load_balancer_arns.is_empty() {
+        return Err(invalid(format!(
+            "The target group with targetGroupArn {group} does not have an associated load balancer."
+        )));
     }
     Ok(LoadBalancerTarget {
         target_group_arn: group.to_owned(),
@@ -121,7 +129,9 @@ fn two_groups(
         ("productionListenerRule", Some(production)),
         ("testListenerRule", test),
     ] {
-        if let Some(rule) = rule.filter(|rule| !rule.contains(":listener-rule/app/")) {
+        let has_form =
+            |rule: &str| rule.contains(":listener-rule/app/") || rule.contains(":listener/net/");
+        if let Some(rule) = rule.filter(|rule| !has_form(rule)) {
             return Err(invalid(format!(
                 "{member} has an invalid ARN format. Must be RuleArn for ALB or ListenerArn for NLB. Got: {rule}"
             )));
@@ -135,7 +145,7 @@ fn two_groups(
     // A rule that does not exist is noticed while deploying.
     let forward = load_balancers.rule_forward(production).unwrap_or_default();
     let names = |group: &str| forward.iter().any(|part| part.target_group_arn == group);
-    if test.is_none() && !(names(first) && names(second)) {
+    if test.is_none() && !is_of_network(production) && !(names(first) && names(second)) {
         return Err(invalid(
             "For Application LoadBalancer, testListenerRule is required when productionListenerRule is not associated with \
              both targetGroup and alternateTargetGroup",
@@ -271,7 +281,15 @@ mod tests {
             .await
             .unwrap();
         let (both, one) = (default_rule(&both.arn), default_rule(&one.arn));
-        let cases = cases(&[blue, green], &both, &one);
+        let mut cases = cases(&[blue, green], &both, &one);
+        let alone = elb.create_target_group(settings()).arn;
+        cases.push((
+            json!([{ "targetGroupArn": alone, "containerName": "web", "containerPort": 80 }]),
+            Strategy::Rolling,
+            format!(
+                "The target group with targetGroupArn {alone} does not have an associated load balancer."
+            ),
+        ));
         for (entries, strategy, expected) in cases {
             let request = json!({ "loadBalancers": entries });
             let missing = |member: &str| invalid(format!("{member} can not be blank."));

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::load_balancers::{self, Balanced};
 use super::placement;
 use super::services::{described, invalid, on_service, service};
-use super::wanted_revision::{check_container, wanted_revision};
+use super::wanted_revision::{check_container, check_target_type, wanted_revision};
 use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
@@ -112,6 +112,7 @@ fn update_here(call: Call<'_>, service: &Service, managed: &EcsManaged) -> Answe
     let balanced = balanced(call, service, &managed)?;
     let revision = wanted_revision(call, Some(&service.task_definition))?;
     check_container(&revision, &balanced.target)?;
+    check_target_type(call, &revision, &balanced.target)?;
     next.desired_count = desired.unwrap_or(service.desired_count);
     next.options.extend(options);
     next.task_definition = revision.arn();

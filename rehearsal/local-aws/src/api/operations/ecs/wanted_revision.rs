@@ -47,3 +47,27 @@ pub(super) fn check_container(
         )),
     }
 }
+
+/// A task with an interface of its own is registered by its address, never by an instance. The sentence is AWS's.
+pub(super) fn check_target_type(
+    call: Call<'_>,
+    revision: &Revision,
+    behind: &LoadBalancerTarget,
+) -> Result<(), ApiError> {
+    let groups = call.aws.load_balancers.target_groups();
+    let mut groups = groups.iter();
+    let is_instance = groups.any(|group| {
+        group.arn == behind.target_group_arn && group.settings.target_type == "instance"
+    });
+    match is_instance && revision.network_mode() == "awsvpc" {
+        false => Ok(()),
+        true => Err(ApiError::new(
+            "InvalidParameterException",
+            format!(
+                "The provided target group {} has target type instance, which is incompatible with the awsvpc network mode \
+                 specified in the task definition.",
+                behind.target_group_arn
+            ),
+        )),
+    }
+}

@@ -1,12 +1,17 @@
 //! Elastic Load Balancing's operations (version 2).
 
+mod create;
 mod modify_listener;
+mod refusal;
 mod rules;
 mod shapes;
 
 use serde_json::{Value, json};
 
 use self::modify_listener::{modify_listener, on_listener};
+use self::refusal::{
+    are_arns, invalid, must_be_load_balancer, no_listener, no_load_balancers, no_target_group,
+};
 use self::rules::{create_rule, modify_rule, on_new_rule, on_rule};
 use self::shapes::{
     describe_health, describe_listener, describe_load_balancer, describe_rules_of,
@@ -18,9 +23,10 @@ use crate::api::page::page;
 use crate::api::permission::no_resource;
 use crate::api::validation::Violations;
 use crate::elb::{ListenerDescription, LoadBalancerDescription, TargetGroupDescription};
-use crate::identity::arn;
 
-pub(super) const OPERATIONS: &[Operation] = &[
+pub(super) const OPERATIONS: &[&[Operation]] = &[create::OPERATIONS, OF_WHAT_IS_THERE];
+
+const OF_WHAT_IS_THERE: &[Operation] = &[
     Operation::new("CreateRule", create_rule, on_new_rule),
     Operation::new("DescribeListeners", describe_listeners, no_resource),
     Operation::new(
@@ -188,10 +194,6 @@ fn describe_target_health(call: Call<'_>) -> Answer {
     Ok(json!({ "TargetHealthDescriptions": described }))
 }
 
-fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::new("ValidationError", message)
-}
-
 /// A request must name its subject in one way. The message is inferred.
 fn only_one<const N: usize>(given: [bool; N]) -> Result<(), ApiError> {
     match given.into_iter().filter(|given| *given).count() {
@@ -200,46 +202,6 @@ fn only_one<const N: usize>(given: [bool; N]) -> Result<(), ApiError> {
             "ARNs, names and a load balancer ARN cannot be specified at the same time",
         )),
     }
-}
-
-/// Refuses values that do not have an ARN's form.
-fn are_arns(given: &[&str], kind: &str) -> Result<(), ApiError> {
-    let form = arn("elasticloadbalancing", &format!("{kind}/"));
-    let words = match kind {
-        "loadbalancer" => "load balancer",
-        "targetgroup" => "target group",
-        other => other,
-    };
-    match given.iter().find(|given| !given.starts_with(&form)) {
-        Some(given) => Err(invalid(format!("'{given}' is not a valid {words} ARN"))),
-        None => Ok(()),
-    }
-}
-
-fn must_be_load_balancer(call: Call<'_>, wanted: &str) -> Result<(), ApiError> {
-    are_arns(&[wanted], "loadbalancer")?;
-    let all = call.aws.load_balancers.load_balancers();
-    match all.iter().any(|known| known.arn == wanted) {
-        true => Ok(()),
-        false => {
-            let message = format!("Load balancer '{wanted}' not found");
-            Err(ApiError::new("LoadBalancerNotFound", message))
-        }
-    }
-}
-
-/// Recorded for one name; that several are all named, those that exist among them, is inferred.
-fn no_load_balancers(wanted: &[&str]) -> ApiError {
-    let message = format!("Load balancers '[{}]' not found", wanted.join(", "));
-    ApiError::new("LoadBalancerNotFound", message)
-}
-
-fn no_target_group() -> ApiError {
-    ApiError::new("TargetGroupNotFound", "One or more target groups not found")
-}
-
-fn no_listener() -> ApiError {
-    ApiError::new("ListenerNotFound", "One or more listeners not found")
 }
 
 /// A member that selects things: the values that were requested, and the thing's own value.

@@ -3,13 +3,13 @@
 
 use serde_json::json;
 
+use super::refusal::{are_arns, invalid, no_listener, no_target_group};
 use super::shapes::describe_listener;
-use super::{are_arns, invalid, no_listener, no_target_group};
 use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call};
 use crate::api::validation::Violations;
-use crate::elb::{Forward, ListenerDescription};
+use crate::elb::Forward;
 use crate::iam::Permission;
 
 /// What a listener has beside its action, and does not change here.
@@ -57,7 +57,7 @@ pub(super) fn modify_listener(call: Call<'_>) -> Answer {
             )));
         }
     };
-    check_association(call, &forward, &listener)?;
+    check_association(call, &forward, &listener.load_balancer_arn)?;
     call.aws.load_balancers.set_forward(arn, forward);
     let mut listeners = call.aws.load_balancers.listeners().into_iter();
     let changed = listeners.find(|known| known.arn == arn);
@@ -68,7 +68,7 @@ pub(super) fn modify_listener(call: Call<'_>) -> Answer {
 pub(super) fn check_association(
     call: Call<'_>,
     forward: &[Forward],
-    listener: &ListenerDescription,
+    load_balancer: &str,
 ) -> Result<(), ApiError> {
     let groups = call.aws.load_balancers.target_groups();
     for part in forward {
@@ -77,7 +77,7 @@ pub(super) fn check_association(
             .find(|known| known.arn == part.target_group_arn);
         let group = group.ok_or_else(no_target_group)?;
         let mut others = group.load_balancer_arns.iter();
-        if others.any(|other| *other != listener.load_balancer_arn) {
+        if others.any(|other| other != load_balancer) {
             let message = format!(
                 "The following target groups cannot be associated with more than one load balancer: {}",
                 group.arn

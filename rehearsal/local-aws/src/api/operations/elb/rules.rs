@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::modify_listener::{check_association, forward};
+use super::refusal::{are_arns, invalid, no_listener};
 use super::shapes::describe_rules_of;
-use super::{are_arns, invalid, no_listener};
 use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call};
@@ -88,7 +88,7 @@ fn action(
         [] => Ok(None),
         [action] => {
             let forward = forward(action)?;
-            check_association(call, &forward, listener)?;
+            check_association(call, &forward, &listener.load_balancer_arn)?;
             Ok(Some(forward))
         }
         [_, _, ..] => Err(invalid(not_simulated(

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::elb::{
-    Condition, Forward, ListenerDescription, LoadBalancerDescription, Protocol, RuleDescription,
-    TargetGroupDescription, TargetHealth, default_rule,
+    Condition, Forward, ListenerDescription, LoadBalancerDescription, LoadBalancerKind, Protocol,
+    RuleDescription, TargetGroupDescription, TargetHealth, default_rule, is_of_network,
 };
 use crate::identity::{arn, uuid_of};
 
@@ -13,7 +13,7 @@ use crate::identity::{arn, uuid_of};
 const SECURITY_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-2021-06";
 
 pub(super) fn describe_load_balancer(load_balancer: &LoadBalancerDescription) -> Value {
-    json!({
+    let mut described = json!({
         "LoadBalancerArn": load_balancer.arn,
         "DNSName": load_balancer.dns_name,
         "CanonicalHostedZoneId": "Z215JYRZR1TBD5",
@@ -21,19 +21,25 @@ pub(super) fn describe_load_balancer(load_balancer: &LoadBalancerDescription) ->
         "Scheme": "internet-facing",
         "VpcId": "vpc-0rehearsal",
         "State": { "Code": "active" },
-        "Type": "application",
+        "Type": load_balancer.kind.as_str(),
         "AvailabilityZones": [{ "ZoneName": "eu-central-1a", "SubnetId": "subnet-0rehearsala" }],
-        "SecurityGroups": ["sg-0rehearsal"],
         "IpAddressType": "ipv4",
-    })
+    });
+    match load_balancer.kind {
+        LoadBalancerKind::Application => described["SecurityGroups"] = json!(["sg-0rehearsal"]),
+        // It was made without any.
+        LoadBalancerKind::Network => {}
+    }
+    described
 }
 
 pub(super) fn describe_target_group(group: &TargetGroupDescription) -> Value {
     let settings = &group.settings;
-    json!({
+    let mut described = json!({
         "TargetGroupArn": group.arn,
         "TargetGroupName": settings.name,
         "Protocol": "HTTP",
+        "ProtocolVersion": "HTTP1",
         "Port": settings.port,
         "VpcId": settings.vpc_id,
         "HealthCheckProtocol": "HTTP",
@@ -47,9 +53,18 @@ pub(super) fn describe_target_group(group: &TargetGroupDescription) -> Value {
         "Matcher": { "HttpCode": settings.matcher },
         "LoadBalancerArns": group.load_balancer_arns,
         "TargetType": settings.target_type,
-        "ProtocolVersion": "HTTP1",
         "IpAddressType": "ipv4",
-    })
+    });
+    // Only a group of this protocol can be behind a Network Load Balancer; its targets are asked over HTTP all the same.
+    if group
+        .load_balancer_arns
+        .iter()
+        .any(|arn| is_of_network(arn))
+    {
+        described["Protocol"] = json!("TCP");
+        described["ProtocolVersion"] = Value::Null;
+    }
+    described
 }
 
 pub(super) fn describe_listener(listener: &ListenerDescription) -> Value {
@@ -61,7 +76,7 @@ pub(super) fn describe_listener(listener: &ListenerDescription) -> Value {
         "DefaultActions": [action(&listener.forward)],
     });
     match listener.protocol {
-        Protocol::Http => {}
+        Protocol::Http | Protocol::Tcp => {}
         Protocol::Https => {
             let certificate = format!("certificate/{}", uuid_of(&listener.load_balancer_arn));
             described["Certificates"] = json!([{ "CertificateArn": arn("acm", &certificate) }]);
