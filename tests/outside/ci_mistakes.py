@@ -14,8 +14,8 @@ _PUSH = re.compile(r'docker push (\\"\$IMAGE:[^"]+")')
 
 def _followed_first(document: dict) -> dict:
     text = json.dumps(document)
-    commit, followed = _PUSH.findall(text)
-    return json.loads(_PUSH.sub("docker push @", text).replace("@", followed, 1).replace("@", commit, 1))
+    other_way_round = iter(reversed(_PUSH.findall(text)))
+    return json.loads(_PUSH.sub(lambda _: f"docker push {next(other_way_round)}", text))
 
 
 def _deploys_too(document: dict) -> dict:
