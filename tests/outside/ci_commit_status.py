@@ -24,11 +24,11 @@ EXPECTED = {
 LONGEST_DESCRIPTION = 140
 
 
-class _Template(yaml.SafeLoader):
+class Template(yaml.SafeLoader):
     """With CloudFormation's short forms, each as a mapping."""
 
 
-def _short_form(loader: _Template, suffix: str, node: yaml.Node) -> dict:
+def _short_form(loader: Template, suffix: str, node: yaml.Node) -> dict:
     match node:
         case yaml.ScalarNode():
             return {suffix: loader.construct_scalar(node)}
@@ -37,7 +37,7 @@ def _short_form(loader: _Template, suffix: str, node: yaml.Node) -> dict:
     raise Unknown(f"!{suffix} of a mapping")
 
 
-_Template.add_multi_constructor("!", _short_form)
+Template.add_multi_constructor("!", _short_form)
 
 
 def resolved(value: object, parameters: dict, mappings: dict) -> object:
@@ -108,7 +108,7 @@ def outcome(**changed: object) -> dict:
 
 def statuses_are_written(claims: Claims, rehearsal: Path, serve: list[str], folder: Path) -> None:
     claims.about("`examples/ci/commit-status.yaml`")
-    template = yaml.load(TEMPLATE.read_text(), _Template)
+    template = yaml.load(TEMPLATE.read_text(), Template)
     with Serving(rehearsal, serve, folder) as aws:
         events = aws.client("events")
         for host, states in STATES.items():
