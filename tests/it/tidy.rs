@@ -11,7 +11,7 @@ const NOT_WRITTEN_BY_PEOPLE: &str = "Cargo.lock";
 /// A screen is what a reader can hold; this is the limit, not the aim.
 const LINES_AT_MOST: usize = 500;
 /// CloudFormation takes one stack as one file, and a snapshot is as long as what it shows.
-const CANNOT_BE_SPLIT: [&str; 2] = ["template.yaml", ".snap"];
+const CANNOT_BE_SPLIT: [&str; 3] = ["template.yaml", "infrastructure/service.yaml", ".snap"];
 
 fn texts() -> Vec<(String, String)> {
     repository::files("")
