@@ -9,9 +9,8 @@ use crate::tree;
 pub(crate) fn lines(before: Option<&Progress>, now: &Progress) -> Vec<String> {
     let mut lines = Vec::new();
     let same = before.filter(|before| before.id == now.id);
-    if same.is_none_or(|before| (before.state, &before.status) != (now.state, &now.status)) {
-        let (id, status, state) = (&now.id, &now.status, now.state.code());
-        lines.push(format!("{id} {status} ({state})"));
+    if same.is_none() {
+        lines.push(tree::headline(now));
     }
     let known = |step: &Step| same.is_some_and(|before| before.steps.contains(step));
     for step in now.steps.iter().filter(|step| !known(step)) {
@@ -29,6 +28,9 @@ pub(crate) fn lines(before: Option<&Progress>, now: &Progress) -> Vec<String> {
             .into_iter()
             .filter(|side| !sides_before.contains(side)),
     );
+    if same.is_some_and(|before| tree::headline(before) != tree::headline(now)) {
+        lines.push(tree::headline(now));
+    }
     let told = |reason: &&String| same.is_none_or(|before| !before.reasons.contains(reason));
     lines.extend(
         now.reasons

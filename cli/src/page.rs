@@ -10,7 +10,7 @@ const WIDTH: usize = 80;
 /// Lines of a wider terminal are not read any better.
 const WIDTH_AT_MOST: usize = 120;
 /// The labels in front of a page's fields.
-const LABEL: usize = 12;
+const LABEL: usize = 13;
 
 /// Where the command writes.
 pub(crate) struct Output {

@@ -47,6 +47,9 @@ pub(crate) fn print(answer: &Value, output: &Output) -> anyhow::Result<()> {
     output.text(&page.into_text())
 }
 
+/// A change that is longer has old and new on lines of their own.
+const FITS_ON_A_LINE: usize = 60;
+
 pub(crate) fn write(page: &mut Page, report: &Value) {
     let text = |member: &str| report[member].as_str().unwrap_or_default();
     let ink = match meaning(report) {
@@ -84,13 +87,13 @@ pub(crate) fn write(page: &mut Page, report: &Value) {
         let change = short(change.as_str().unwrap_or_default());
         match change.split_once(" -> ") {
             // Old and new of an image are as long as a line each.
-            Some((before, after)) => {
+            Some((before, after)) if change.chars().count() > FITS_ON_A_LINE => {
                 let (what, before) = before.rsplit_once(": ").unwrap_or((label, before));
                 page.field(label, what, Ink::Plain);
                 page.line(&format!("  - {}", before.trim_matches('`')), Ink::Bad);
                 page.line(&format!("  + {}", after.trim_matches('`')), Ink::Good);
             }
-            None => page.field(label, &change, Ink::Plain),
+            Some(_) | None => page.field(label, &change, Ink::Plain),
         }
         label = "";
     }

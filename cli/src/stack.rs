@@ -80,11 +80,6 @@ impl Stack {
         )
     }
 
-    /// The function that takes requests.
-    pub(crate) fn function(&self) -> String {
-        format!("{}-start-deployment", self.started.settings.stack)
-    }
-
     /// The pipeline of this name.
     pub(crate) fn named(&self, name: &PipelineName) -> anyhow::Result<&Pipeline> {
         named(&self.started.config, name)

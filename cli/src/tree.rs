@@ -12,16 +12,7 @@ use crate::page::{Ink, Page};
 pub(crate) fn draw(page: &mut Page, pipeline: &Pipeline, engine: Engine, progress: &Progress) {
     let title = format!("{} -> {} ({engine})", pipeline.name, pipeline.place());
     page.line(&title, Ink::Bold);
-    let what = format!("{} {}", progress.id, progress.status);
-    let what = match progress.state {
-        State::Shifted => format!("{what}: production is shifted"),
-        State::RollingBack => format!("{what}: it goes back"),
-        State::UnderWay => what,
-        State::Succeeded | State::RolledBack | State::Superseded | State::Failed => {
-            format!("{what}: {}", progress.state.code())
-        }
-    };
-    page.line(&what, ink_of(progress));
+    page.line(&headline(progress), ink_of(progress));
     for reason in &progress.reasons {
         page.line(&format!("! {reason}"), Ink::Bad);
     }
@@ -38,6 +29,20 @@ pub(crate) fn draw(page: &mut Page, pipeline: &Pipeline, engine: Engine, progres
         let branch = branch(sides.len() + at);
         let text = format!("{branch} {}", line_of(step, width));
         page.line(text.trim_end(), ink_of_step(step));
+    }
+}
+
+/// `d-1 InProgress: production is shifted`
+pub(crate) fn headline(progress: &Progress) -> String {
+    let what = format!("{} {}", progress.id, progress.status);
+    match progress.state {
+        State::Shifted => format!("{what}: production is shifted"),
+        State::RollingBack => format!("{what}: it goes back"),
+        State::UnderWay
+        | State::Succeeded
+        | State::RolledBack
+        | State::Superseded
+        | State::Failed => what,
     }
 }
 

@@ -3,10 +3,12 @@
 use std::error::Error;
 
 use aws_config::Region;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_sdk_ecs::config::ProvideCredentials;
 
 use crate::Session;
-use crate::session::of_environment;
+use crate::session::{connector, of_environment};
 use crate::text::one_line;
 
 /// Who asks, and where, as far as it is said on the command line. What is left out is as the SDK finds it: environment, profile, SSO,
@@ -56,7 +58,17 @@ impl Session {
     pub async fn log_in(login: &Login) -> Result<Self, NoLogin> {
         let mut loader = of_environment();
         if let Some(profile) = &login.profile {
-            loader = loader.profile_name(profile);
+            // What is named counts, as with the AWS CLI: the SDK's own chain would ask the environment first.
+            let provider_config = ProviderConfig::with_default_region()
+                .await
+                .with_http_client(connector());
+            let of_profile = ProfileFileCredentialsProvider::builder()
+                .configure(&provider_config)
+                .profile_name(profile)
+                .build();
+            loader = loader
+                .profile_name(profile)
+                .credentials_provider(of_profile);
         }
         if let Some(region) = &login.region {
             loader = loader.region(Region::new(region.clone()));
@@ -83,8 +95,15 @@ impl Session {
     }
 }
 
+/// How the SDK begins when it found none anywhere; a list of places follows.
+const NONE_IN_CHAIN: &str = "no credentials found in chain";
+
 /// The error below all others: those only say that something below them failed.
 fn innermost(error: &(dyn Error + 'static)) -> String {
     let innermost = std::iter::successors(Some(error), |&error| error.source()).last();
-    one_line(&innermost.map(ToString::to_string).unwrap_or_default(), 200)
+    let text = innermost.map(ToString::to_string).unwrap_or_default();
+    match text.starts_with(NONE_IN_CHAIN) {
+        true => "neither environment, profile, SSO nor a role of this machine has any".to_owned(),
+        false => one_line(&text, 200),
+    }
 }

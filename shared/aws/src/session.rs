@@ -99,13 +99,14 @@ impl Session {
 pub(crate) fn of_environment() -> ConfigLoader {
     let patience = Patience::STANDARD;
     aws_config::defaults(behavior_version())
-        .http_client(http_client(
-            patience,
-            ProxyConfig::from_env(),
-            trust_store(),
-        ))
+        .http_client(connector())
         .timeout_config(timeouts(patience))
         .retry_config(retries(patience))
+}
+
+/// The connector of this environment: its proxies, and the system's certificates.
+pub(crate) fn connector() -> SharedHttpClient {
+    http_client(Patience::STANDARD, ProxyConfig::from_env(), trust_store())
 }
 
 /// Pinned, so that an update of the SDK's crates changes no behaviour by itself.

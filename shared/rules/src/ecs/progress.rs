@@ -88,3 +88,138 @@ fn reasons(deployment: &ServiceDeployment) -> Vec<String> {
     let said = said.map(|said| said.trim().trim_end_matches('.').to_owned());
     said.into_iter().chain(triggered).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use time::macros::utc_datetime;
+
+    use super::super::deployment::{BreakerState, Rollback, TriggeredAlarms};
+    use super::super::stage::Stage;
+    use super::*;
+
+    fn deployment(status: &str, stage: Option<&str>, breaker: &str) -> ServiceDeployment {
+        ServiceDeployment {
+            arn: "arn:aws:ecs:eu-central-1:111122223333:service-deployment/prod/web/EZe5RNVLH6"
+                .parse()
+                .unwrap(),
+            status: Status::of(status),
+            status_reason: Some("Service deployment stopped.".to_owned()),
+            stage: stage.map(Stage::of),
+            sources: Vec::new(),
+            target: None,
+            rollback: None,
+            breaker: Some(BreakerState {
+                status: breaker.to_owned(),
+                failure_count: 0,
+                threshold: 3,
+            }),
+            alarms: None,
+            created_at: utc_datetime!(2026-11-28 0:00),
+            started_at: None,
+            finished_at: None,
+            stopped_at: None,
+            updated_at: Some(utc_datetime!(2026-11-28 0:05)),
+        }
+    }
+
+    #[test]
+    fn every_status_means_something_for_production() {
+        let (monitoring, triggered) = ("MONITORING", "TRIGGERED");
+        for (status, stage, breaker, newest, expected) in [
+            ("PENDING", None, monitoring, Newest::Yes, State::UnderWay),
+            (
+                "IN_PROGRESS",
+                None,
+                monitoring,
+                Newest::Yes,
+                State::UnderWay,
+            ),
+            (
+                "IN_PROGRESS",
+                Some("SCALE_UP"),
+                monitoring,
+                Newest::Yes,
+                State::UnderWay,
+            ),
+            (
+                "IN_PROGRESS",
+                Some("BAKE_TIME"),
+                monitoring,
+                Newest::Yes,
+                State::Shifted,
+            ),
+            (
+                "A_STATE_TO_COME",
+                Some("CLEAN_UP"),
+                monitoring,
+                Newest::Yes,
+                State::Shifted,
+            ),
+            ("SUCCESSFUL", None, monitoring, Newest::No, State::Succeeded),
+            (
+                "STOP_REQUESTED",
+                None,
+                monitoring,
+                Newest::No,
+                State::RollingBack,
+            ),
+            ("STOPPED", None, monitoring, Newest::No, State::Superseded),
+            ("STOPPED", None, triggered, Newest::No, State::Failed),
+            ("STOPPED", None, monitoring, Newest::Yes, State::Failed),
+            (
+                "ROLLBACK_IN_PROGRESS",
+                Some("BAKE_TIME"),
+                triggered,
+                Newest::Yes,
+                State::RollingBack,
+            ),
+            (
+                "ROLLBACK_SUCCESSFUL",
+                None,
+                triggered,
+                Newest::Yes,
+                State::RolledBack,
+            ),
+            (
+                "ROLLBACK_FAILED",
+                None,
+                triggered,
+                Newest::Yes,
+                State::Failed,
+            ),
+        ] {
+            let found = progress(&deployment(status, stage, breaker), &[], newest);
+            assert_eq!(
+                found.state, expected,
+                "{status} {stage:?} {breaker} {newest:?}"
+            );
+            let has_ended = found.ended_at.is_some();
+            assert_eq!(found.state.has_ended(), has_ended, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_reason_of_a_rollback_comes_before_that_of_the_status_and_alarms_are_named() {
+        let mut failed = deployment("ROLLBACK_SUCCESSFUL", None, "MONITORING");
+        failed.rollback = Some(Rollback {
+            reason: Some("Service deployment rolled back because of an alarm.".to_owned()),
+            started_at: None,
+            revision: None,
+        });
+        failed.alarms = Some(TriggeredAlarms {
+            status: "TRIGGERED".to_owned(),
+            triggered: vec!["errors".to_owned()],
+        });
+        let found = progress(&failed, &[], Newest::Yes);
+        assert_eq!(
+            found.reasons,
+            [
+                "Service deployment rolled back because of an alarm",
+                "alarm `errors` triggered"
+            ]
+        );
+        // Of what goes well nothing is explained.
+        let well = progress(&deployment("SUCCESSFUL", None, ""), &[], Newest::Yes);
+        assert_eq!(well.reasons, Vec::<String>::new());
+    }
+}
