@@ -1,6 +1,7 @@
 //! The tests that look across crates, in one binary: it links once, and all of them run side by side.
 //!
 //! - `circles`: no more than three files use each other.
+//! - `command`: `greenlight` in each state of a deployment.
 //! - `crashes`: functions that die after a call, and the invariants hold.
 //! - `documents`: they name what the code names, and link what is there.
 //! - `events`: every sample event is read or refused as its name says, and wakes the functions that it should.
@@ -22,6 +23,7 @@
 )]
 
 mod circles;
+mod command;
 mod crashes;
 mod documents;
 mod events;

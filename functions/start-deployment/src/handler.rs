@@ -35,7 +35,8 @@ const LONGEST_REST: Duration = Duration::from_secs(16);
 /// delivered again, a minute later.
 const ATTEMPTS: usize = 3;
 
-pub(crate) struct Handler {
+/// Decides what becomes of each pipeline that an event concerns, and does it.
+pub struct Handler {
     start: Start<Starting>,
     pub(crate) observer: Observer,
     pub(crate) ecs: Ecs,
@@ -49,7 +50,8 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    pub(crate) fn new(start: Start<Starting>, session: &aws::Session) -> Self {
+    /// With what was read at the start, and clients of this session.
+    pub fn new(start: Start<Starting>, session: &aws::Session) -> Self {
         let (ecs, codedeploy) = (Ecs::new(session), CodeDeploy::new(session));
         let (ecr, scheduler) = (Ecr::new(session), Scheduler::new(session));
         Self {
@@ -66,7 +68,10 @@ impl Handler {
 
     /// Answers a report for each pipeline. When one of them failed, or its turn did not come in time, the invocation fails
     /// after all others, so that Lambda delivers the event again; then those are found to be under way.
-    pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
+    ///
+    /// # Errors
+    /// The event is not read, the configuration is wrong, or a pipeline failed.
+    pub async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
         self.messenger.begin(&event);
         let started = match &self.start {
             Ok(started) => started,
@@ -266,7 +271,7 @@ struct Decided<'a> {
 }
 
 /// What a service that ECS deploys to has to fit.
-fn ours(started: &Started<Starting>) -> Ours {
+pub fn ours(started: &Started<Starting>) -> Ours {
     let topic = &started.settings.topic;
     let hooks = &started.extra.hooks;
     Ours {

@@ -271,6 +271,9 @@ async fn play_command(
             if arguments.pipelines().is_none() {
                 scenario.setting.images.push(serve::untold_image());
             }
+            if serving.observe {
+                scenario.setting.mode = Mode::Observe;
+            }
             serve::serve(scenario, paths, serving, &output, interrupted()).await?;
             Ok(ExitCode::SUCCESS)
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -17,7 +17,7 @@ use aws_smithy_types::retry::RetryConfig;
 /// The settings that all clients of a process share. Made once; its clients share one pool of connections.
 #[derive(Debug, Clone)]
 pub struct Session {
-    config: SdkConfig,
+    pub(crate) config: SdkConfig,
 }
 
 /// How long a call may take, and how often it is tried.
@@ -63,17 +63,7 @@ impl Session {
     /// From the environment: region, credentials and, where given, `AWS_ENDPOINT_URL`. In Lambda all of them are
     /// environment variables; elsewhere the SDK's other places (profiles, container and instance roles) count as well.
     pub async fn from_env() -> Self {
-        let patience = Patience::STANDARD;
-        let config = aws_config::defaults(behavior_version())
-            .http_client(http_client(
-                patience,
-                ProxyConfig::from_env(),
-                trust_store(),
-            ))
-            .timeout_config(timeouts(patience))
-            .retry_config(retries(patience))
-            .load()
-            .await;
+        let config = of_environment().load().await;
         Self { config }
     }
 
@@ -103,6 +93,20 @@ impl Session {
     pub(crate) fn config(&self) -> &SdkConfig {
         &self.config
     }
+}
+
+/// What the environment says, over our connector.
+pub(crate) fn of_environment() -> ConfigLoader {
+    let patience = Patience::STANDARD;
+    aws_config::defaults(behavior_version())
+        .http_client(connector())
+        .timeout_config(timeouts(patience))
+        .retry_config(retries(patience))
+}
+
+/// The connector of this environment: its proxies, and the system's certificates.
+pub(crate) fn connector() -> SharedHttpClient {
+    http_client(Patience::STANDARD, ProxyConfig::from_env(), trust_store())
 }
 
 /// Pinned, so that an update of the SDK's crates changes no behaviour by itself.

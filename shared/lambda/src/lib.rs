@@ -24,5 +24,5 @@ pub use lambda_runtime::Error;
 pub use log::last_lines;
 pub use messenger::Messenger;
 pub use misconfigured::fail_misconfigured;
-pub use start::{Misconfigured, Start, Started, serve, start};
+pub use start::{Misconfigured, Start, Started, read, serve, start};
 pub use throttled_batch::ThrottledBatch;

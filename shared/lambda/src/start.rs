@@ -50,12 +50,20 @@ pub fn start<T>(
 ) -> Start<T> {
     let variables: Variables = variables.collect();
     subscriber::start(&variables);
+    read(&variables, extra)
+}
+
+/// The same without a log: for a command, which prints.
+pub fn read<T>(
+    variables: &Variables,
+    extra: impl FnOnce(&Variables, &mut Problems) -> Option<T>,
+) -> Start<T> {
     let mut problems = Problems::default();
-    let settings = Settings::read(&variables, &mut problems);
-    let extra = extra(&variables, &mut problems);
+    let settings = Settings::read(variables, &mut problems);
+    let extra = extra(variables, &mut problems);
     let config = settings
         .as_ref()
-        .and_then(|settings| read(settings, &mut problems));
+        .and_then(|settings| pipelines(settings, &mut problems));
     let authorities = settings
         .as_ref()
         .zip(config.as_ref())
@@ -72,7 +80,7 @@ pub fn start<T>(
     started.map_err(|problems| Misconfigured { problems, settings })
 }
 
-fn read(settings: &Settings, problems: &mut Problems) -> Option<Config> {
+fn pipelines(settings: &Settings, problems: &mut Problems) -> Option<Config> {
     let path = settings.config.display().to_string();
     let text = match fs::read_to_string(&settings.config) {
         Ok(text) => text,

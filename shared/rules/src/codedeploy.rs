@@ -10,6 +10,7 @@ mod fit;
 mod history;
 mod hook;
 pub mod lifecycle;
+mod progress;
 pub mod report;
 mod target;
 pub(crate) mod words;
@@ -21,6 +22,7 @@ pub use fit::{Mismatch, fits};
 pub(crate) use history::STOPPED_BY_A_CALL;
 pub use history::{active, attempt, deployed};
 pub use hook::{HookAnswer, HookReceipt, Known};
+pub use progress::{Label, TargetTaskSet, progress};
 pub use target::{DeploymentTarget, LifecycleEvent, LifecycleEventStatus};
 
 #[cfg(test)]

@@ -39,6 +39,10 @@ pub(crate) struct Serving {
     #[arg(long)]
     pub(crate) real_time: bool,
 
+    /// Let the stack only observe, as with `Mode=observe`: it says what it would deploy, and deploys nothing
+    #[arg(long)]
+    pub(crate) observe: bool,
+
     #[command(flatten)]
     pub(crate) custom: CustomPipelines,
 

@@ -233,7 +233,7 @@ fn wrong_usage_is_told_with_status_2() {
 }
 
 /// Every option, with a value for it, and the commands that use it: `NAME` is a scenario.
-const HONOURED: [(&str, &str, &str); 24] = [
+const HONOURED: [(&str, &str, &str); 25] = [
     ("--assume", "all", "NAME scale serve crashes"),
     ("--binaries", "here", "NAME scale serve crashes storm"),
     ("--call", "ecs:RunTask", "crashes"),
@@ -244,6 +244,7 @@ const HONOURED: [(&str, &str, &str); 24] = [
     ("--json", "", "NAME scale crashes storm check"),
     ("--list", "", "NAME"),
     ("--fault", "", "NAME crashes"),
+    ("--observe", "", "serve"),
     ("--output", "page.html", "report"),
     ("--pipelines", "own.toml", "NAME serve"),
     ("--port", "0", "serve"),

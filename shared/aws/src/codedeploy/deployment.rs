@@ -5,7 +5,7 @@ use aws_sdk_codedeploy::types::{
     AppSpecContent, AutoRollbackConfiguration, AutoRollbackEvent, DeploymentStatus as Status,
     DeploymentWaitType, RevisionLocation, RevisionLocationType, TimeRange,
 };
-use rules::codedeploy::{Deployment, DeploymentTarget};
+use rules::codedeploy::{Deployment, DeploymentTarget, TargetTaskSet};
 use rules::config::Rollback;
 use rules::names::{ApplicationName, DeploymentConfigName, DeploymentGroupName, DeploymentId};
 use sha2::{Digest, Sha256};
@@ -25,6 +25,15 @@ pub enum Deployments {
     CreatedSince(UtcDateTime),
     /// Those that succeeded, however long ago.
     Succeeded,
+}
+
+/// A deployment's target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// With its lifecycle events.
+    pub target: DeploymentTarget,
+    /// Blue and green, as far as CodeDeploy labels them.
+    pub task_sets: Vec<TargetTaskSet>,
 }
 
 /// A deployment to create.
@@ -128,6 +137,15 @@ impl CodeDeploy {
         &self,
         id: &DeploymentId,
     ) -> Result<Option<DeploymentTarget>, CallFailed> {
+        let target = self.get_target_with_task_sets(id).await?;
+        Ok(target.map(|target| target.target))
+    }
+
+    /// The same with its task sets and their traffic.
+    pub async fn get_target_with_task_sets(
+        &self,
+        id: &DeploymentId,
+    ) -> Result<Option<Target>, CallFailed> {
         let call = Call::new("codedeploy:ListDeploymentTargets", id.as_str());
         let listed = match self
             .client
@@ -160,8 +178,11 @@ impl CodeDeploy {
                 let target = answer
                     .deployment_target()
                     .and_then(|target| target.ecs_target());
-                translate::target(&call, call.required(target, "deploymentTarget.ecsTarget")?)
-                    .map(Some)
+                let target = call.required(target, "deploymentTarget.ecsTarget")?;
+                Ok(Some(Target {
+                    target: translate::target(&call, target)?,
+                    task_sets: translate::task_sets(target),
+                }))
             }
             Err(error)
                 if error

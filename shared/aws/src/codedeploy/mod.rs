@@ -9,7 +9,7 @@ use aws_sdk_codedeploy::Client;
 
 use crate::Session;
 
-pub use deployment::{CreateDeployment, Deployments};
+pub use deployment::{CreateDeployment, Deployments, Target};
 
 /// CodeDeploy's operations.
 #[derive(Debug, Clone)]

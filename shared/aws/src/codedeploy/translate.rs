@@ -4,7 +4,8 @@ use aws_sdk_codedeploy::types::{
     AutoRollbackConfiguration, AutoRollbackEvent, DeploymentInfo, EcsTarget,
 };
 use rules::codedeploy::{
-    Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
+    Creator, Deployment, DeploymentStatus, DeploymentTarget, Label, LifecycleEvent,
+    LifecycleEventStatus, TargetTaskSet,
 };
 use rules::redact;
 
@@ -85,6 +86,26 @@ pub(super) fn target(call: &Call, target: &EcsTarget) -> Result<DeploymentTarget
             .map(event)
             .collect::<Result<_, _>>()?,
     })
+}
+
+/// Blue and green; a task set without such a label is left out.
+pub(super) fn task_sets(target: &EcsTarget) -> Vec<TargetTaskSet> {
+    let labelled = target.task_sets_info().iter().filter_map(|set| {
+        let label = match set.task_set_label()?.as_str() {
+            "Blue" => Label::Blue,
+            "Green" => Label::Green,
+            _ => return None,
+        };
+        let count = |count: i64| i32::try_from(count).unwrap_or(i32::MAX);
+        Some(TargetTaskSet {
+            id: set.identifer().unwrap_or_default().to_owned(),
+            label,
+            desired: count(set.desired_count()),
+            running: count(set.running_count()),
+            weight: set.traffic_weight(),
+        })
+    });
+    labelled.collect()
 }
 
 /// Whether this setting rolls a deployment back that fails: it may be on for alarms or stops alone.

@@ -57,6 +57,11 @@ impl Serves {
 }
 
 impl Production {
+    /// CodeDeploy's deployment that made it; none for a service's first task set, and where ECS deploys.
+    pub fn made_by(&self) -> Option<&DeploymentId> {
+        self.deployment.as_ref()
+    }
+
     /// The image of these containers as ECS resolved it; none where that is not known.
     fn resolved(&self, why: &str, containers: &[&str]) -> Option<RunningImage> {
         let revision = self.service_revision.as_ref()?;

@@ -1,6 +1,7 @@
 //! What a next revision would change, for people who ask before they deploy.
 //!
-//! Images are shown. Everything else is named and not shown: values of a task definition may be secrets.
+//! Images, numbers, switches and the few texts that cannot hold a secret are shown, old and new. Everything else is named and not shown:
+//! values of a task definition may be secrets.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +19,7 @@ pub fn difference(definition: &TaskDefinition, next: &Value) -> Vec<String> {
             "containerDefinitions" => containers(&before[field], &next[field], &mut lines),
             "tags" => {}
             field if OUTPUT_ONLY.contains(&field) => {}
-            field => lines.extend(changed(&before[field], &next[field], &format!("`{field}`"))),
+            field => lines.extend(field_changed(field, "", &before[field], &next[field])),
         }
     }
     let own =
@@ -77,7 +78,7 @@ fn container_field(
             let title = format!("{title}: {kind}");
             named(&title, "name", before, next, |_| true, lines);
         }
-        field => lines.extend(changed(before, next, &format!("{title}: `{field}`"))),
+        field => lines.extend(field_changed(field, &format!("{title}: "), before, next)),
     }
 }
 
@@ -100,6 +101,31 @@ fn named(
             item(next),
             &format!("{title} `{name}`"),
         ));
+    }
+}
+
+/// Fields whose texts cannot hold a secret: sizes, and words of a list of AWS's.
+const SHOWN: [&str; 6] = [
+    "cpu",
+    "ipcMode",
+    "memory",
+    "networkMode",
+    "pidMode",
+    "versionConsistency",
+];
+
+/// A field that is set in both is shown with old and new where it may be.
+fn field_changed(field: &str, of: &str, before: &Value, next: &Value) -> Option<String> {
+    let shown = |value: &Value| match value {
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::String(text) if SHOWN.contains(&field) => Some(text.clone()),
+        Value::String(_) | Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    match (shown(before), shown(next)) {
+        (Some(before), Some(next)) if before != next => {
+            Some(format!("{of}`{field}`: `{before}` -> `{next}`"))
+        }
+        (_, _) => changed(before, next, &format!("{of}`{field}`")),
     }
 }
 

@@ -341,7 +341,7 @@ fn the_same_revision_is_recognised_in_any_order_and_with_defaults_filled_in() {
 }
 
 #[test]
-fn a_difference_shows_images_and_names_the_rest() {
+fn a_difference_shows_what_is_no_secret_and_names_the_rest() {
     let definition = full();
     let matching = matching(&pipeline("[]"), &definition).unwrap();
     let mut request = next(&definition, &matching, &image(), &host(), &marks()).unwrap();
@@ -359,7 +359,7 @@ fn a_difference_shows_images_and_names_the_rest() {
     container `web`: environment variable `NEW` is added
     container `web`: `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web:1` -> `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c`
     container `web`: secret `KEY` is added
-    `cpu` changes
+    `cpu`: `256` -> `512`
     tag `owner` is added
     tag `team` is removed
     ");

@@ -252,7 +252,7 @@ fn only_the_revision_that_is_derived_again_is_evidence() {
         ),
         (
             &|ran| ran.task_definition["cpu"] = "1024".into(),
-            &format!("{of}`cpu` changes"),
+            &format!("{of}`cpu`: `256` -> `1024`"),
         ),
         (
             &|ran| ran.task_definition["family"] = "web".into(),

@@ -1,0 +1,163 @@
+//! What people see: text that fits a terminal, colours where there is one, and JSON for programs.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use serde_json::Value;
+use terminal_size::{Height, Width};
+
+/// The width where no terminal states one.
+const WIDTH: usize = 80;
+/// Lines of a wider terminal are not read any better.
+const WIDTH_AT_MOST: usize = 120;
+/// The labels in front of a page's fields.
+const LABEL: usize = 13;
+
+/// Where the command writes.
+pub(crate) struct Output {
+    /// Whether stdout is for programs.
+    pub(crate) json: bool,
+    colours: bool,
+    pub(crate) is_terminal: bool,
+}
+
+/// How a text stands out. Colour never says anything that the words do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ink {
+    Plain,
+    Bold,
+    Good,
+    Bad,
+    Waiting,
+}
+
+impl Output {
+    /// Colours only on a terminal, and without `NO_COLOR` (no-color.org).
+    pub(crate) fn of_process(json: bool) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let no_colour =
+            std::env::vars_os().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
+        Self {
+            json,
+            colours: is_terminal && !json && !no_colour,
+            is_terminal: is_terminal && !json,
+        }
+    }
+
+    /// Width and height of the terminal.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let size = terminal_size::terminal_size().filter(|_| self.is_terminal);
+        size.map_or((WIDTH, usize::MAX), |(Width(width), Height(height))| {
+            (usize::from(width).min(WIDTH_AT_MOST), usize::from(height))
+        })
+    }
+
+    pub(crate) fn page(&self) -> Page {
+        Page {
+            width: self.size().0,
+            colours: self.colours,
+            text: String::new(),
+        }
+    }
+
+    /// Writes to stdout. A reader that has gone away (`| head`) is no failure of the command.
+    pub(crate) fn text(&self, text: &str) -> anyhow::Result<()> {
+        let mut stdout = io::stdout().lock();
+        match stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// One object on one line.
+    pub(crate) fn json(&self, value: &Value) -> anyhow::Result<()> {
+        self.text(&format!("{value}\n"))
+    }
+
+    /// Beside what was asked for: to stderr, which may be closed.
+    pub(crate) fn note(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        self.note(&format!("error: {error:#}"));
+    }
+}
+
+/// Text that is laid out for a width.
+pub(crate) struct Page {
+    width: usize,
+    colours: bool,
+    text: String,
+}
+
+impl Page {
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// A line of its own, or several.
+    pub(crate) fn line(&mut self, text: &str, ink: Ink) {
+        for line in wrapped(text, self.width) {
+            let line = self.inked(&line, ink);
+            self.text.push_str(&line);
+            self.text.push('\n');
+        }
+    }
+
+    pub(crate) fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// A label and what it is about, which hangs behind it.
+    pub(crate) fn field(&mut self, label: &str, text: &str, ink: Ink) {
+        let mut label = format!("  {label:<width$}", width = LABEL - 2);
+        for line in wrapped(text, self.width.saturating_sub(LABEL)) {
+            let line = self.inked(&line, ink);
+            self.text.push_str(format!("{label}{line}").trim_end());
+            self.text.push('\n');
+            label = " ".repeat(LABEL);
+        }
+    }
+
+    fn inked(&self, text: &str, ink: Ink) -> String {
+        let code = match ink {
+            Ink::Bold => "1",
+            Ink::Good => "32",
+            Ink::Bad => "31",
+            Ink::Waiting => "33",
+            Ink::Plain => return text.to_owned(),
+        };
+        match self.colours {
+            true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            false => text.to_owned(),
+        }
+    }
+}
+
+/// The text in lines of at most `width` characters. A word that is longer has a line of its own: an ARN that is broken cannot be
+/// copied.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.split('\n') {
+        let indent: String = paragraph.chars().take_while(|c| *c == ' ').collect();
+        let mut line = indent.clone();
+        let mut is_empty = true;
+        for word in paragraph.split(' ').filter(|word| !word.is_empty()) {
+            let length = line.chars().count() + usize::from(!is_empty) + word.chars().count();
+            if length > width && !is_empty {
+                lines.push(std::mem::replace(&mut line, indent.clone()));
+                is_empty = true;
+            }
+            if !is_empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+            is_empty = false;
+        }
+        lines.push(line);
+    }
+    lines
+}

@@ -1,0 +1,183 @@
+//! What a command needs before it can ask anything: the configuration file, a session, and the settings of the deployed functions.
+
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow, bail};
+use aws::lambda::Lambda;
+use aws::observe::Observer;
+use aws::sts::{Caller, Sts};
+use aws::{Kind, Login, Session};
+use lambda::Started;
+use rules::config::{Config, Pipeline};
+use rules::environment::{self, Starting, Variables};
+use rules::names::PipelineName;
+use rules::problem::Problems;
+
+use crate::arguments::Common;
+use crate::page::Output;
+
+/// A stack, as the commands see it.
+pub(crate) struct Stack {
+    pub(crate) session: Session,
+    /// What the function reads at its start, with the file of this machine.
+    pub(crate) started: Started<Starting>,
+    pub(crate) is_there: IsThere,
+}
+
+/// Whether the stack is deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IsThere {
+    Yes,
+    NotYet,
+}
+
+impl Stack {
+    /// Mistakes of the file come before those of a login: they need none.
+    pub(crate) async fn find(common: &Common, output: &Output) -> anyhow::Result<Self> {
+        pipelines(&common.config)?;
+        let session = log_in(common).await?;
+        let function = format!("{}-start-deployment", common.stack);
+        let read = Lambda::new(&session)
+            .get_function_configuration(&function)
+            .await;
+        let (mut variables, is_there) = match read {
+            Ok(variables) => (variables, IsThere::Yes),
+            Err(failed) if failed.kind == Kind::NotFound => {
+                let caller = Sts::new(&session).get_caller_identity().await?;
+                let note = format!(
+                    "note: stack `{}` is not deployed in {}, account {}: shown is what it would decide there",
+                    common.stack,
+                    session.region(),
+                    caller.account
+                );
+                output.note(&note);
+                (as_deployed(common, &session, &caller), IsThere::NotYet)
+            }
+            Err(failed) => return Err(failed.into()),
+        };
+        let file = common.config.display().to_string();
+        variables.insert(environment::CONFIG.to_owned(), file);
+        let started = lambda::read(&variables, Starting::read);
+        let started = started.map_err(|wrong| {
+            let hint =
+                "hint: the function may be of another version of Greenlight than this command";
+            anyhow!("{}\n{hint}", told(&common.config, &wrong.problems))
+        })?;
+        Ok(Self {
+            session,
+            started,
+            is_there,
+        })
+    }
+
+    pub(crate) fn observer(&self) -> Observer {
+        let session = &self.session;
+        Observer::new(
+            aws::ecr::Ecr::new(session),
+            aws::ecs::Ecs::new(session),
+            aws::codedeploy::CodeDeploy::new(session),
+            aws::scheduler::Scheduler::new(session),
+        )
+    }
+
+    /// The pipeline of this name.
+    pub(crate) fn named(&self, name: &PipelineName) -> anyhow::Result<&Pipeline> {
+        named(&self.started.config, name)
+    }
+}
+
+pub(crate) fn named<'a>(config: &'a Config, name: &PipelineName) -> anyhow::Result<&'a Pipeline> {
+    config.named(name).with_context(|| {
+        let pipelines = config.pipelines.iter();
+        let names: Vec<String> = pipelines.map(|one| format!("`{}`", one.name)).collect();
+        format!(
+            "no pipeline is named `{name}`, expected one of {}",
+            names.join(", ")
+        )
+    })
+}
+
+pub(crate) async fn log_in(common: &Common) -> anyhow::Result<Session> {
+    let login = Login {
+        profile: common.profile.clone(),
+        region: common.region.clone(),
+    };
+    Ok(Session::log_in(&login).await?)
+}
+
+/// The file's pipelines.
+///
+/// # Errors
+/// It cannot be read, or has mistakes: all of them.
+pub(crate) fn pipelines(file: &Path) -> anyhow::Result<Config> {
+    let read = std::fs::read_to_string(file);
+    let text = read.with_context(|| {
+        format!(
+            "read `{}` (hint: `--config` names another file)",
+            file.display()
+        )
+    })?;
+    match Config::parse(&text) {
+        Ok(config) => Ok(config),
+        Err(problems) => bail!(told(file, &problems)),
+    }
+}
+
+fn told(file: &Path, problems: &Problems) -> String {
+    let name = file.display();
+    let prefix = format!("{name}: ");
+    let lines: Vec<String> = problems
+        .as_slice()
+        .iter()
+        .map(|problem| {
+            let place = problem.place.strip_prefix(&prefix);
+            let place = place.unwrap_or(&problem.place);
+            format!("\n  at `{place}`: {}", problem.message)
+        })
+        .collect();
+    let count = match lines.len() {
+        1 => "a mistake".to_owned(),
+        many => format!("{many} mistakes"),
+    };
+    format!("`{name}` has {count}{}", lines.concat())
+}
+
+/// The variables that `template.yaml` gives to `start-deployment`, of a stack that is not there yet.
+fn as_deployed(common: &Common, session: &Session, caller: &Caller) -> Variables {
+    let (stack, region) = (&common.stack, session.region());
+    let Caller { account, partition } = caller;
+    let domain = match partition.as_str() {
+        "aws-cn" => "amazonaws.com.cn",
+        _ => "amazonaws.com",
+    };
+    let hook = |function: &str| format!("CodeDeployHook_{stack}_{function}");
+    let variables = [
+        (
+            environment::TOPIC_ARN,
+            format!("arn:{partition}:sns:{region}:{account}:{stack}-outcomes"),
+        ),
+        (environment::MESSAGE_FORMAT, "text".to_owned()),
+        (environment::STACK, stack.to_string()),
+        (environment::MODE, "observe".to_owned()),
+        (
+            environment::REGISTRY,
+            format!("{account}.dkr.ecr.{region}.{domain}"),
+        ),
+        (environment::HOOK_AFTER_INSTALL, hook("run-migration")),
+        (
+            environment::HOOK_AFTER_ALLOW_TEST_TRAFFIC,
+            hook("check-test-traffic"),
+        ),
+        (
+            environment::HOOK_AFTER_ALLOW_TRAFFIC,
+            hook("check-production"),
+        ),
+        (
+            environment::SCHEDULE_ROLE_ARN,
+            format!("arn:{partition}:iam::{account}:role/{stack}"),
+        ),
+    ];
+    variables
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}

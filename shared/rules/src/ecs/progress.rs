@@ -1,0 +1,225 @@
+//! ECS's records of a service deployment, as a person follows it.
+
+use super::deployment::{DeployedRevision, ServiceDeployment, Status};
+use super::production::has_shifted;
+use super::revision::ServiceRevision;
+use crate::progress::{Progress, Side, State, Step};
+
+/// How far a service deployment is; `revisions` are those that it names, and `newest` says whether a newer one is there.
+pub fn progress(
+    deployment: &ServiceDeployment,
+    revisions: &[ServiceRevision],
+    newest: Newest,
+) -> Progress {
+    let side = |deployed: &DeployedRevision| {
+        let mut known = revisions.iter();
+        let known = known.find(|known| known.arn == deployed.arn);
+        Side {
+            revision: known.map(|known| known.revision.short().to_owned()),
+            desired: deployed.requested_count,
+            running: deployed.running_count,
+            weight: deployed.production_weight,
+            test_weight: deployed.test_weight,
+        }
+    };
+    let state = state(deployment, newest);
+    let step = deployment.stage.as_ref().map(|stage| Step {
+        name: stage.as_str().to_owned(),
+        status: deployment.status.as_str().to_owned(),
+        // ECS states when the deployment changed last, and not since when it is in this stage.
+        started_at: None,
+        ended_at: None,
+        is_current: !state.has_ended(),
+        has_failed: state.goes_wrong(),
+    });
+    Progress {
+        id: deployment.arn.id(),
+        state,
+        status: deployment.status.as_str().to_owned(),
+        created_at: deployment.created_at,
+        ended_at: deployment.ended_at(),
+        steps: step.into_iter().collect(),
+        blue: deployment.sources.first().map(side),
+        green: deployment.target.as_ref().map(side),
+        reasons: match state.goes_wrong() {
+            true => reasons(deployment),
+            false => Vec::new(),
+        },
+    }
+}
+
+/// Whether a service has a newer deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Newest {
+    /// It has none.
+    Yes,
+    /// It has.
+    No,
+}
+
+fn state(deployment: &ServiceDeployment, newest: Newest) -> State {
+    match (&deployment.status, newest) {
+        (Status::Successful, _) => State::Succeeded,
+        (Status::RollbackSuccessful, _) => State::RolledBack,
+        (Status::Stopped, Newest::No) if !deployment.was_triggered() => State::Superseded,
+        (Status::Stopped | Status::RollbackFailed, _) => State::Failed,
+        (Status::StopRequested | Status::RollbackRequested | Status::RollbackInProgress, _) => {
+            State::RollingBack
+        }
+        (Status::Pending | Status::InProgress | Status::Unknown(_), _) => {
+            // A rolling update has no stage: it is done when it has ended.
+            match deployment.stage.is_some() && has_shifted(deployment) {
+                true => State::Shifted,
+                false => State::UnderWay,
+            }
+        }
+    }
+}
+
+fn reasons(deployment: &ServiceDeployment) -> Vec<String> {
+    let of_rollback = deployment.rollback.as_ref();
+    let said = of_rollback.and_then(|rollback| rollback.reason.clone());
+    let said = said.or_else(|| deployment.status_reason.clone());
+    let triggered = deployment
+        .alarms
+        .iter()
+        .flat_map(|alarms| &alarms.triggered);
+    let triggered = triggered.map(|alarm| format!("alarm `{alarm}` triggered"));
+    let said = said.map(|said| said.trim().trim_end_matches('.').to_owned());
+    said.into_iter().chain(triggered).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::utc_datetime;
+
+    use super::super::deployment::{BreakerState, Rollback, TriggeredAlarms};
+    use super::super::stage::Stage;
+    use super::*;
+
+    fn deployment(status: &str, stage: Option<&str>, breaker: &str) -> ServiceDeployment {
+        ServiceDeployment {
+            arn: "arn:aws:ecs:eu-central-1:111122223333:service-deployment/prod/web/EZe5RNVLH6"
+                .parse()
+                .unwrap(),
+            status: Status::of(status),
+            status_reason: Some("Service deployment stopped.".to_owned()),
+            stage: stage.map(Stage::of),
+            sources: Vec::new(),
+            target: None,
+            rollback: None,
+            breaker: Some(BreakerState {
+                status: breaker.to_owned(),
+                failure_count: 0,
+                threshold: 3,
+            }),
+            alarms: None,
+            created_at: utc_datetime!(2026-11-28 0:00),
+            started_at: None,
+            finished_at: None,
+            stopped_at: None,
+            updated_at: Some(utc_datetime!(2026-11-28 0:05)),
+        }
+    }
+
+    #[test]
+    fn every_status_means_something_for_production() {
+        let (monitoring, triggered) = ("MONITORING", "TRIGGERED");
+        for (status, stage, breaker, newest, expected) in [
+            ("PENDING", None, monitoring, Newest::Yes, State::UnderWay),
+            (
+                "IN_PROGRESS",
+                None,
+                monitoring,
+                Newest::Yes,
+                State::UnderWay,
+            ),
+            (
+                "IN_PROGRESS",
+                Some("SCALE_UP"),
+                monitoring,
+                Newest::Yes,
+                State::UnderWay,
+            ),
+            (
+                "IN_PROGRESS",
+                Some("BAKE_TIME"),
+                monitoring,
+                Newest::Yes,
+                State::Shifted,
+            ),
+            (
+                "A_STATE_TO_COME",
+                Some("CLEAN_UP"),
+                monitoring,
+                Newest::Yes,
+                State::Shifted,
+            ),
+            ("SUCCESSFUL", None, monitoring, Newest::No, State::Succeeded),
+            (
+                "STOP_REQUESTED",
+                None,
+                monitoring,
+                Newest::No,
+                State::RollingBack,
+            ),
+            ("STOPPED", None, monitoring, Newest::No, State::Superseded),
+            ("STOPPED", None, triggered, Newest::No, State::Failed),
+            ("STOPPED", None, monitoring, Newest::Yes, State::Failed),
+            (
+                "ROLLBACK_IN_PROGRESS",
+                Some("BAKE_TIME"),
+                triggered,
+                Newest::Yes,
+                State::RollingBack,
+            ),
+            (
+                "ROLLBACK_SUCCESSFUL",
+                None,
+                triggered,
+                Newest::Yes,
+                State::RolledBack,
+            ),
+            (
+                "ROLLBACK_FAILED",
+                None,
+                triggered,
+                Newest::Yes,
+                State::Failed,
+            ),
+        ] {
+            let found = progress(&deployment(status, stage, breaker), &[], newest);
+            assert_eq!(
+                found.state, expected,
+                "{status} {stage:?} {breaker} {newest:?}"
+            );
+            let has_ended = found.ended_at.is_some();
+            assert_eq!(found.state.has_ended(), has_ended, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_reason_of_a_rollback_comes_before_that_of_the_status_and_alarms_are_named() {
+        let mut failed = deployment("ROLLBACK_SUCCESSFUL", None, "MONITORING");
+        failed.rollback = Some(Rollback {
+            reason: Some("Service deployment rolled back because of an alarm.".to_owned()),
+            started_at: None,
+            revision: None,
+        });
+        failed.alarms = Some(TriggeredAlarms {
+            status: "TRIGGERED".to_owned(),
+            triggered: vec!["errors".to_owned()],
+        });
+        let found = progress(&failed, &[], Newest::Yes);
+        assert_eq!(
+            found.reasons,
+            [
+                "Service deployment rolled back because of an alarm",
+                "alarm `errors` triggered"
+            ]
+        );
+        // Of what goes well nothing is explained.
+        let well = progress(&deployment("SUCCESSFUL", None, ""), &[], Newest::Yes);
+        assert_eq!(well.reasons, Vec::<String>::new());
+    }
+}

@@ -1,0 +1,290 @@
+//! The narrowing parameters of `template.yaml`: patterns that allow what the pipelines need and nothing else.
+//!
+//! Each parameter takes one pattern, so that several names become what they begin with, up to a separator. What the configuration
+//! file does not hold (families, roles and log groups) comes from the revisions that the services run, where those are given.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::config::{Config, HeaderValue, Pipeline};
+use crate::observed::TaskDefinition;
+
+/// One parameter of the stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name in `template.yaml`.
+    pub name: &'static str,
+    /// What it should be.
+    pub value: String,
+    /// What a person has to know of it; none where it is exactly what the pipelines name.
+    pub note: Option<String>,
+}
+
+/// Any text.
+const ANY: &str = "*";
+/// Behind which a pattern may be cut: `shop-web` and `shop-worker` are `shop-*`, and not `shop-w*`, which `shop-wiki` would match.
+const SEPARATORS: [char; 5] = ['/', '-', '_', '.', '#'];
+
+/// The parameters that these pipelines need, in the order of the template. `revisions` are what the services run, as far as they
+/// were read; none leaves the parameters about them open.
+pub fn parameters(config: &Config, revisions: &[TaskDefinition]) -> Vec<Parameter> {
+    let pipelines = &config.pipelines;
+    let named = |name, of: fn(&Pipeline) -> &str| {
+        narrowed(name, pipelines.iter().map(|one| of(one).to_owned()))
+    };
+    let shown = |name, of: fn(&TaskDefinition) -> Vec<String>| match revisions {
+        [] => open(
+            name,
+            "the file does not say it: `--services` reads it from what runs",
+        ),
+        revisions => narrowed(name, revisions.iter().flat_map(of)),
+    };
+    let mut parameters = vec![named("Repositories", |one| one.repository.as_str())];
+    parameters.extend(registry("RegistryAccount", pipelines, |one| {
+        one.registry
+            .account
+            .as_ref()
+            .map(|account| account.as_str())
+    }));
+    parameters.extend(registry("RegistryRegion", pipelines, |one| {
+        one.registry.region.as_ref().map(|region| region.as_str())
+    }));
+    parameters.extend([
+        named("Clusters", |one| one.cluster.as_str()),
+        shown("TaskDefinitionFamilies", |one| {
+            text(&one.task_definition["family"])
+        }),
+        shown("TaskRoles", |one| role(&one.task_definition["taskRoleArn"])),
+        shown("ExecutionRoles", |one| {
+            role(&one.task_definition["executionRoleArn"])
+        }),
+        named("Applications", |one| one.codedeploy.application.as_str()),
+        shown("TaskLogGroups", log_groups),
+    ]);
+    parameters.extend(header_secrets(pipelines));
+    parameters
+}
+
+/// The parameters as `parameter_overrides` of `samconfig.toml` has them, each with its note behind it.
+pub fn overrides(parameters: &[Parameter]) -> String {
+    let line = |parameter: &Parameter| {
+        let Parameter { name, value, note } = parameter;
+        let note = note.as_ref().map(|note| format!(" # {note}"));
+        format!("    \"{name}={value}\",{}\n", note.unwrap_or_default())
+    };
+    parameters.iter().map(line).collect()
+}
+
+fn open(name: &'static str, why: &str) -> Parameter {
+    Parameter {
+        name,
+        value: ANY.to_owned(),
+        note: Some(why.to_owned()),
+    }
+}
+
+/// The one pattern that matches these names.
+fn narrowed(name: &'static str, names: impl Iterator<Item = String>) -> Parameter {
+    let names: BTreeSet<String> = names.collect();
+    let value = match (names.first(), names.last()) {
+        (Some(first), Some(last)) if first == last => {
+            return Parameter {
+                name,
+                value: first.clone(),
+                note: None,
+            };
+        }
+        // Sorted, these two differ first.
+        (Some(first), Some(last)) => format!("{}{ANY}", common(first, last)),
+        (_, _) => return open(name, "no service of these pipelines has one"),
+    };
+    let listed: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let note = format!("one pattern for {}", listed.join(", "));
+    Parameter {
+        name,
+        value,
+        note: Some(note),
+    }
+}
+
+/// What both begin with, up to a separator.
+fn common<'a>(first: &'a str, last: &str) -> &'a str {
+    let same = first
+        .char_indices()
+        .zip(last.chars())
+        .find(|((_, a), b)| a != b);
+    let same = same.map_or(first.len().min(last.len()), |((at, _), _)| at);
+    let start = first.get(..same).unwrap_or_default();
+    let cut = start.rfind(SEPARATORS).map_or(0, |at| at + 1);
+    start.get(..cut).unwrap_or_default()
+}
+
+/// A registry elsewhere; none where all pipelines follow the stack's own.
+fn registry(
+    name: &'static str,
+    pipelines: &[Pipeline],
+    of: fn(&Pipeline) -> Option<&str>,
+) -> Option<Parameter> {
+    let elsewhere: BTreeSet<&str> = pipelines.iter().filter_map(of).collect();
+    let first = elsewhere.first()?;
+    let others = elsewhere.len() > 1;
+    let note = others.then(|| {
+        let all: Vec<String> = elsewhere.iter().map(|one| format!("`{one}`")).collect();
+        let all = all.join(", ");
+        format!("a stack has one registry beside its own, and the pipelines name {all}")
+    });
+    Some(Parameter {
+        name,
+        value: (*first).to_owned(),
+        note,
+    })
+}
+
+/// The secrets that headers are filled from; none where no header is.
+fn header_secrets(pipelines: &[Pipeline]) -> Option<Parameter> {
+    let gates = pipelines.iter().flat_map(|pipeline| {
+        let production = pipeline.production_traffic.iter();
+        production.chain([&pipeline.test_traffic.checks])
+    });
+    let headers = gates.flat_map(|gate| {
+        let of_requests = gate.requests.iter().flat_map(|request| &request.headers);
+        gate.headers.iter().chain(of_requests)
+    });
+    let secrets = headers.filter_map(|header| match &header.value {
+        HeaderValue::Secret { secret, .. } => Some(secret.as_str()),
+        HeaderValue::Literal(_) => None,
+    });
+    let secrets: BTreeSet<&str> = secrets.collect();
+    (!secrets.is_empty()).then(|| Parameter {
+        name: "HeaderSecrets",
+        value: secrets.into_iter().collect::<Vec<_>>().join(","),
+        note: None,
+    })
+}
+
+fn text(value: &Value) -> Vec<String> {
+    value.as_str().map(str::to_owned).into_iter().collect()
+}
+
+/// A role's name with its path: a task definition may name it alone.
+fn role(value: &Value) -> Vec<String> {
+    let named = value.as_str().map(|arn| match arn.split_once(":role/") {
+        Some((_, name)) => name.to_owned(),
+        None => arn.to_owned(),
+    });
+    named.into_iter().collect()
+}
+
+fn log_groups(definition: &TaskDefinition) -> Vec<String> {
+    let containers = definition.task_definition["containerDefinitions"].as_array();
+    let groups = containers.into_iter().flatten().filter_map(|container| {
+        let options = &container["logConfiguration"]["options"];
+        options["awslogs-group"].as_str()
+    });
+    groups.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn revision(family: &str, task_role: Option<&str>, group: &str) -> TaskDefinition {
+        TaskDefinition {
+            task_definition: json!({
+                "family": family, "taskRoleArn": task_role,
+                "executionRoleArn": "arn:aws:iam::111122223333:role/ecsTaskExecutionRole",
+                "containerDefinitions": [{"logConfiguration": {"options": {"awslogs-group": group}}}, {}],
+            }),
+            tags: Value::Null,
+        }
+    }
+
+    #[track_caller]
+    fn check(file: &str, revisions: &[TaskDefinition], expected: &[&str]) {
+        let config = Config::parse(file).unwrap();
+        let lines = overrides(&parameters(&config, revisions));
+        let lines: Vec<&str> = lines.lines().map(str::trim).collect();
+        assert_eq!(lines, expected);
+    }
+
+    const WEB: &str = "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n";
+    const UNREAD: &str = "# the file does not say it: `--services` reads it from what runs";
+
+    #[test]
+    fn one_pipeline_needs_exactly_its_names() {
+        check(
+            WEB,
+            &[],
+            &[
+                r#""Repositories=shop/web","#,
+                r#""Clusters=prod","#,
+                &format!(r#""TaskDefinitionFamilies=*", {UNREAD}"#),
+                &format!(r#""TaskRoles=*", {UNREAD}"#),
+                &format!(r#""ExecutionRoles=*", {UNREAD}"#),
+                r#""Applications=AppECS-prod-web","#,
+                &format!(r#""TaskLogGroups=*", {UNREAD}"#),
+            ],
+        );
+    }
+
+    #[test]
+    fn several_names_become_what_they_begin_with_up_to_a_separator() {
+        let worker = WEB
+            .replace("web", "worker")
+            .replace("'latest'", "'latest'\nregistry_account='444455556666'");
+        let task_role = "arn:aws:iam::111122223333:role/shop/task-web";
+        check(
+            &format!("{WEB}{worker}"),
+            &[
+                revision("shop-web", Some(task_role), "/ecs/shop-web"),
+                revision("shop-worker", None, "/ecs/shop-worker"),
+            ],
+            &[
+                r#""Repositories=shop/*", # one pattern for `shop/web`, `shop/worker`"#,
+                r#""RegistryAccount=444455556666","#,
+                r#""Clusters=prod","#,
+                r#""TaskDefinitionFamilies=shop-*", # one pattern for `shop-web`, `shop-worker`"#,
+                r#""TaskRoles=shop/task-web","#,
+                r#""ExecutionRoles=ecsTaskExecutionRole","#,
+                r#""Applications=AppECS-prod-*", # one pattern for `AppECS-prod-web`, `AppECS-prod-worker`"#,
+                r#""TaskLogGroups=/ecs/shop-*", # one pattern for `/ecs/shop-web`, `/ecs/shop-worker`"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn names_with_nothing_in_common_are_any_name_and_so_is_a_role_that_no_service_has() {
+        let other = WEB
+            .replace("web", "api")
+            .replace("shop/", "pay/")
+            .replace("prod", "dev");
+        check(
+            &format!("{WEB}{other}"),
+            &[revision("web", None, "web")],
+            &[
+                r#""Repositories=*", # one pattern for `pay/api`, `shop/web`"#,
+                r#""Clusters=*", # one pattern for `dev`, `prod`"#,
+                r#""TaskDefinitionFamilies=web","#,
+                r#""TaskRoles=*", # no service of these pipelines has one"#,
+                r#""ExecutionRoles=ecsTaskExecutionRole","#,
+                r#""Applications=AppECS-*", # one pattern for `AppECS-dev-api`, `AppECS-prod-web`"#,
+                r#""TaskLogGroups=web","#,
+            ],
+        );
+    }
+
+    #[test]
+    fn a_secret_of_a_header_is_named_and_other_headers_are_not() {
+        let secret = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/token-AbCdEf";
+        let file = format!(
+            "{WEB}[pipeline.test_traffic]\nheaders = {{ x-test = 'green', x-token = {{ secret = '{secret}' }} }}\n\
+             [[pipeline.test_traffic.request]]\npath='/'\n"
+        );
+        let config = Config::parse(&file).unwrap();
+        let last = parameters(&config, &[]).pop().unwrap();
+        assert_eq!((last.name, last.value.as_str()), ("HeaderSecrets", secret));
+    }
+}
