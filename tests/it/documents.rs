@@ -99,7 +99,11 @@ fn every_path_in_the_documents_is_there() {
         "README.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
+        "docs/decisions.md",
+        "docs/deploying.md",
         "docs/invariants.md",
+        "docs/moving-to-ecs-deployments.md",
+        "docs/reference.md",
         "docs/rehearsal.md",
     ] {
         for found in path.captures_iter(&repository::text(document)) {

@@ -1,7 +1,9 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::observed::ImageStatus;
-use crate::start::Compared;
-use crate::start::tests::situation;
+use crate::start::tests::{every_situation, situation};
+use crate::start::{self, Compared, Decision};
 
 const CONFIG: &str = "
     [[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'
@@ -416,4 +418,54 @@ fn the_pipelines_of_a_service_are_reconciled_together() {
         dry_run: true,
     });
     assert_eq!(services(&asked), "web dry nginx! dry");
+}
+
+/// The schedule would say the same every hour, and nobody waits for a deployment's end.
+#[test]
+fn only_what_carries_an_order_publishes_a_skip() {
+    let mut published = BTreeSet::new();
+    for choice in every_situation() {
+        let (pipeline, observed) = situation(&choice);
+        let Decision::Skip(skip) = start::decide(pipeline, &observed).unwrap() else {
+            continue;
+        };
+        let because_of = |cause| Reconciliation {
+            cause,
+            ..routine(pipeline)
+        };
+        assert!(
+            !because_of(Cause::Routine).publishes(&observed, &skip),
+            "{skip:?}"
+        );
+        let dry = Reconciliation {
+            effect: Effect::DryRun,
+            ..because_of(Cause::Request)
+        };
+        assert!(!dry.publishes(&observed, &skip), "{skip:?}");
+        let candidate = observed.candidate.as_ref();
+        let this = candidate.map_or(digest("f"), |candidate| candidate.image.digest.clone());
+        for (who, cause) in [
+            ("request", Cause::Request),
+            ("push", Cause::Push(this)),
+            ("push of another image", Cause::Push(digest("e"))),
+        ] {
+            if because_of(cause).publishes(&observed, &skip) {
+                published.insert(format!("{who}: {}", skip.code()));
+            }
+        }
+    }
+    let published: Vec<&str> = published.iter().map(String::as_str).collect();
+    assert_eq!(
+        published,
+        [
+            "push: older-than-running",
+            "push: running-unknown",
+            "push: waiting",
+            "request: never-shipped",
+            "request: no-matching-image",
+            "request: older-than-running",
+            "request: running-unknown",
+            "request: waiting",
+        ]
+    );
 }
