@@ -19,10 +19,6 @@ use serde_json::{Value, json};
 
 use crate::handler::Handler;
 
-/// How many of a service's newest deployments are looked at. ECS ends one as soon as another is started, so that what came before
-/// these was told while they were under way.
-const DEPLOYMENTS: usize = 3;
-
 /// How long, and how often, a deployment that has begun is waited for in ECS's list: tools that poll for it find it within seconds.
 const LISTED_WITHIN: Duration = Duration::from_secs(5);
 const LIST_EVERY: Duration = Duration::from_secs(1);
@@ -111,8 +107,7 @@ impl Handler {
             Err(mismatch) => return Ok(nothing(&mismatch.to_string())),
         };
         let listed = self.listed(&looking).await?;
-        let newest = listed.iter().take(DEPLOYMENTS);
-        let arns: Vec<_> = newest.map(|one| one.arn.clone()).collect();
+        let arns = report::looked_at(&listed, &started.settings.stack, &change.announced);
         let deployments = match arns.is_empty() {
             true => Vec::new(),
             false => self.ecs.describe_service_deployments(&arns).await?,
@@ -163,8 +158,9 @@ impl Handler {
         let mut failed = None;
         for mut observed in observed {
             let told = Told::of(&observed.target.definition, stack);
-            let is_newest = observed.newer.is_none();
             let announced = &looking.change.announced;
+            let is_claimed = report::is_claimed(stack, announced, &observed.deployment.arn);
+            let is_newest = observed.newer.is_none() || is_claimed;
             let due = report::due(&observed.deployment, is_newest, announced, &told);
             for what in due {
                 match self.tell_once(looking, &mut observed, &what).await {

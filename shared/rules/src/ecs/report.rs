@@ -17,7 +17,10 @@ pub use decide::decide;
 pub use due::{End, What, due, lacks_the_newest};
 pub use migration::run_of;
 pub use observed::{Need, Observed, Production, RuleTargets, Target, Why};
-pub use schedules::{LOOK_EVERY_MINUTES, claim, claimed_until, look, look_until, may_be_untold};
+pub use schedules::{
+    LOOK_EVERY_MINUTES, claim, claimed_until, is_claimed, look, look_until, looked_at,
+    may_be_untold,
+};
 pub use target::{concerned, image};
 pub use told::Told;
 
