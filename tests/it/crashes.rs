@@ -85,7 +85,10 @@ fn the_invariants_hold_wherever_a_function_of_ecs_deployments_dies() {
             "ecs:DescribeTasks",
             "ecs:ListServiceDeployments",
         ];
-        assert!(!is_missing || may_be_missing.contains(&text(outcome, "call")), "{outcome}");
+        assert!(
+            !is_missing || may_be_missing.contains(&text(outcome, "call")),
+            "{outcome}"
+        );
     }
     let points: BTreeSet<_> = outcomes
         .iter()
