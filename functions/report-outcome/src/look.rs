@@ -21,10 +21,6 @@ use serde_json::{Value, json};
 use self::gate::IsToBeTold;
 use crate::handler::Handler;
 
-/// How many of a service's newest deployments are looked at. ECS ends one as soon as another is started, so that what came before
-/// these was told while they were under way.
-const DEPLOYMENTS: usize = 3;
-
 /// How long, and how often, a deployment that has begun is waited for in ECS's list: tools that poll for it find it within seconds.
 const LISTED_WITHIN: Duration = Duration::from_secs(5);
 const LIST_EVERY: Duration = Duration::from_secs(1);
@@ -120,8 +116,7 @@ impl Handler {
             Err(mismatch) => return Ok(nothing(&mismatch.to_string())),
         };
         let listed = self.listed(&looking).await?;
-        let newest = listed.iter().take(DEPLOYMENTS);
-        let arns: Vec<_> = newest.map(|one| one.arn.clone()).collect();
+        let arns = report::looked_at(&listed, &started.settings.stack, &change.announced);
         let deployments = match arns.is_empty() {
             true => Vec::new(),
             false => self.ecs.describe_service_deployments(&arns).await?,
@@ -179,8 +174,9 @@ impl Handler {
         let mut gate = Gate::Closed;
         for mut observed in observed {
             let told = Told::of(&observed.target.definition, stack);
-            let is_newest = observed.newer.is_none();
             let announced = &looking.change.announced;
+            let is_claimed = report::is_claimed(stack, announced, &observed.deployment.arn);
+            let is_newest = observed.newer.is_none() || is_claimed;
             let mut due = report::due(&observed.deployment, is_newest, announced, &told);
             if report::may_be_overdue(&observed, &told)
                 && self.is_overdue(looking, &observed).await?

@@ -180,6 +180,21 @@ fn a_failed_migration_is_told_and_not_repeated_but_by_a_request() {
     assert_eq!(state.tokens.len(), 2);
 }
 
+/// No deployment follows whose end would report it.
+#[test]
+fn a_failed_migration_is_told_when_the_event_comes_again_that_sns_did_not_take() {
+    let mut state = migrating();
+    let event = state.ends(0, 3);
+    state.dies_at = Some("Publish");
+    finish(&event, &mut state);
+    assert!(mark(&state, 3).starts_with("failed"));
+    assert!(state.schedule.is_some(), "nothing would come again");
+    state.dies_at = None;
+    let again = finish(&event, &mut state);
+    assert_eq!(again.messages[0]["outcome"], "migration-failed");
+    assert!(state.schedule.is_none());
+}
+
 #[test]
 fn a_newer_push_waits_for_the_migration_and_goes_after_it_or_alone() {
     let replaces = "when_busy='replace'\n[pipeline.migration]";

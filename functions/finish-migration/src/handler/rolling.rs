@@ -170,9 +170,8 @@ impl Handler {
         if let Some(pipeline) = pipeline
             && let Some(outcome) = self.outcome(pipeline, record, verdict).await?
         {
-            self.messenger
-                .try_publish(&started.settings, &outcome)
-                .await;
+            // No deployment follows whose end would report it: the event comes again, and its time limit after that.
+            self.messenger.publish(&started.settings, &outcome).await?;
         }
         self.scheduler
             .delete_schedule(&record.id.service.schedule_name())

@@ -4,7 +4,7 @@
 //! - A deployment has at most one migration task, and its hook gets at most one answer that ends it.
 //! - `Succeeded` comes after a migration that exited with 0, if the pipeline has one; `finish-migration`, or `run-migration`
 //!   where ECS repeats its call, answers `Failed` to none that exited with 0 within its time limit and before any other
-//!   essential container ended.
+//!   essential container ended, unless AWS kept `run-migration` from reading that.
 //! - When the deployment ends, its task ends within minutes; if EventBridge lost the event of the end, when the
 //!   migration's time limit has passed.
 //!
@@ -25,6 +25,9 @@ use super::gate::{Gate, starter};
 /// A function receives the end, ECS gives the container half a minute, and a failed call is retried a few minutes
 /// later.
 const STOPPED_WITHIN: Duration = Duration::from_secs(10 * 60);
+
+/// Of errors of AWS that say nothing of what was asked.
+const WITHHELD: [&str; 2] = ["AccessDenied", "Throttl"];
 
 /// The timeline records the end of a task a moment after functions receive it.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);
@@ -110,7 +113,9 @@ fn judged(facts: &Facts<'_>, deployment: &Deployment) -> Vec<String> {
             .iter()
             .find_map(|task| Some((task, well(task, answer.at)?)));
         let is_certain = well.is_some_and(|(task, end)| ended_first(task, &gate.container, &end));
-        let by_exit_code = answer.function.as_deref() == Some(judges) && is_certain;
+        let by_exit_code = answer.function.as_deref() == Some(judges)
+            && is_certain
+            && !was_kept_from_knowing(facts, deployment, hook, answer);
         let told = format!(
             "the {} hook of `{id}` was answered `{}` at {}",
             hook.lifecycle_event,
@@ -128,6 +133,27 @@ fn judged(facts: &Facts<'_>, deployment: &Deployment) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether AWS refused or failed a call of the invocation that answered ECS. It has this one chance to answer, and in doubt it fails;
+/// CodeDeploy's hook is answered by an invocation that is repeated.
+fn was_kept_from_knowing(
+    facts: &Facts<'_>,
+    deployment: &Deployment,
+    hook: &HookCall,
+    answer: &HookAnswer,
+) -> bool {
+    let before = hook.answers.iter().map(|other| other.at);
+    let before = before.filter(|at| *at < answer.at).max();
+    let invoked = before.unwrap_or(hook.called_at)..=answer.at;
+    let mut calls = facts.record.aws_calls.iter();
+    deployment.engine != Engine::CodeDeploy
+        && calls.any(|call| {
+            let error = call.error.as_deref().unwrap_or_default();
+            call.function == answer.function
+                && invoked.contains(&call.at)
+                && (call.status >= 500 || WITHHELD.iter().any(|word| error.contains(word)))
+        })
 }
 
 fn outlived(facts: &Facts<'_>, deployment: &Deployment) -> Vec<String> {

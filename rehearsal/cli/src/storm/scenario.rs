@@ -148,7 +148,8 @@ fn deployed_by(pipeline: &Pipeline) -> DeployedBy {
     }
     let hook = |function: &str, stage: &str| json!({ "hookTargetArn": function, "roleArn": "HookRole", "lifecycleStages": [stage] });
     let mut hooks = Vec::new();
-    if pipeline.migrates {
+    // The migration of a rolling service runs before its update.
+    if pipeline.migrates && pipeline.deployer != Deployer::Rolling {
         hooks.push(hook("RunMigration", "PRE_SCALE_UP"));
     }
     if !pipeline.asks.is_empty() {

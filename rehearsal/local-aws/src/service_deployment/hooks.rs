@@ -308,7 +308,15 @@ impl Run {
                 hook.calls.push(call);
             }
         });
-        self.tell(function, &answer);
+        let status = match &answer {
+            Ok(answer) => Some(answer.as_str()),
+            Err(NoAnswer::Unreadable(_)) => Some(HookAnswer::Failed.as_str()),
+            // The function has not answered, whatever ECS makes of that.
+            Err(NoAnswer::Repeatable(_)) => None,
+        };
+        if let Some(status) = status {
+            self.tell(function, status);
+        }
         answer
     }
 
@@ -325,7 +333,7 @@ impl Run {
         receiver.await.ok()
     }
 
-    fn tell(&self, function: Option<String>, answer: &Result<HookAnswer, NoAnswer>) {
+    fn tell(&self, function: Option<String>, status: &str) {
         let (cluster, service) = (&self.deployment.cluster, &self.deployment.service);
         let wanted = self.deployments.ecs.read(|state| {
             let service = state.service(cluster, service)?;
@@ -337,10 +345,7 @@ impl Run {
             .record(timeline::Event::HookAnswered {
                 deployment: self.deployment.arn.clone(),
                 lifecycle_event: self.stage.as_str(),
-                status: answer
-                    .as_ref()
-                    .map_or("FAILED", HookAnswer::as_str)
-                    .to_owned(),
+                status: status.to_owned(),
                 function,
                 wanted,
             });

@@ -22,7 +22,9 @@ pub use migration::run_of;
 pub use observed::{Need, Observed, Production, RuleTargets, Target, Why};
 pub use overdue::{is_overdue, may_be_overdue};
 pub use schedules::{
-    LOOK_EVERY_MINUTES, claim, claimed_until, gate, look, look_judged, look_until, may_be_untold,
+    LOOK_EVERY_MINUTES, claim, claimed_until, gate, is_claimed, look, look_judged, look_until,
+    looked_at, may_be_untold,
+};
 };
 pub use target::{concerned, image};
 pub use told::Told;

@@ -1,6 +1,6 @@
 //! The invariants of deployments that ECS itself carries out: every one of them is violated by a record that was made so.
 
-use record::{Answerer, By, Deployment, End, Engine, HookCall, LifecycleEvent, Record};
+use record::{Answerer, AwsCall, By, Deployment, End, Engine, HookCall, LifecycleEvent, Record};
 
 use super::{
     Given, and_pushed, answers, at, deployment, hook, judge, migration, push, reconciliation,
@@ -12,7 +12,7 @@ const ARN: &str =
 const ID: &str = "EZe5RNVLH6PPzHXINuP28";
 
 /// The same run as `shipped`, by a canary of ECS's own.
-fn native() -> Record {
+pub(super) fn native() -> Record {
     let mut record = shipped("latest");
     record.deployments = vec![of_ecs(Engine::Native, ARN, "a", 2)];
     record.hooks = vec![
@@ -44,23 +44,13 @@ fn native() -> Record {
 }
 
 /// The same by a rolling update, which has no gate.
-fn rolling() -> Record {
+pub(super) fn rolling() -> Record {
     let mut record = native();
     record.deployments = vec![of_ecs(Engine::Rolling, ARN, "a", 2)];
     record.pipelines[0].migration = None;
     record.pipelines[0].test_traffic.requests.clear();
     record.hooks.clear();
     record.migrations.clear();
-    record
-}
-
-/// The same with a migration before the update.
-fn migrated() -> Record {
-    let mut record = rolling();
-    record.pipelines[0].migration = native().pipelines[0].migration.clone();
-    let mut task = migration("task-a", "0123456789abcdef-none", Some(2), 0);
-    task.given_to = Some("start-deployment".to_owned());
-    record.migrations = vec![task];
     record
 }
 
@@ -94,10 +84,10 @@ fn gate(function: &str, stage: &str, called: u64, given: &[(u64, &str)]) -> Hook
     call
 }
 
-type Change = fn(&mut Record);
+pub(super) type Change = fn(&mut Record);
 
 #[track_caller]
-fn check(whole: fn() -> Record, changes: &[(Change, &[u8])]) {
+pub(super) fn check(whole: fn() -> Record, changes: &[(Change, &[u8])]) {
     for (number, (change, expected)) in changes.iter().enumerate() {
         let mut record = whole();
         change(&mut record);
@@ -286,6 +276,17 @@ fn what_is_in_progress_is_not_answered_yet() {
     );
 }
 
+fn denied(function: &str, minute: u64) -> AwsCall {
+    AwsCall {
+        at: at(minute),
+        function: Some(function.to_owned()),
+        service: "ecs".to_owned(),
+        operation: "DescribeTasks".to_owned(),
+        status: 400,
+        error: Some("AccessDeniedException".to_owned()),
+    }
+}
+
 #[test]
 fn a_migration_is_judged_once() {
     check(
@@ -301,6 +302,22 @@ fn a_migration_is_judged_once() {
                     record.hooks[0].answers[1].status = "FAILED".to_owned();
                 },
                 // It exited with 0; and what nothing let pass has succeeded.
+                &[5, 8],
+            ),
+            // AWS did not let it read that.
+            (
+                |record| {
+                    record.hooks[0].answers[1].status = "FAILED".to_owned();
+                    record.aws_calls = vec![denied("run-migration", 4)];
+                },
+                &[8],
+            ),
+            (
+                |record| {
+                    record.hooks[0].answers[1].status = "FAILED".to_owned();
+                    record.aws_calls =
+                        vec![denied("run-migration", 2), denied("report-outcome", 4)];
+                },
                 &[5, 8],
             ),
             (
@@ -504,61 +521,4 @@ fn a_requested_rollback_migrates_nothing() {
             (back, &[5, 8]),
         ],
     );
-}
-
-/// A rolling update begins after its migration: no hook could hold it back.
-#[test]
-fn a_rolling_update_begins_after_its_migration() {
-    let untold: Change = |record| ended_with(record, 1);
-    let told_failed: Change = |record| {
-        ended_with(record, 1);
-        record
-            .messages
-            .push(told("migration-failed", "web-2", "a", 3));
-    };
-    check(
-        migrated,
-        &[
-            (|_| {}, &[]),
-            (|record| record.migrations.clear(), &[8]),
-            (untold, &[5, 8]),
-            (told_failed, &[8]),
-            (
-                |record| record.migrations[0].given_to = Some("run-migration".to_owned()),
-                &[8],
-            ),
-            (
-                |record| record.migrations[0].revision = "web:1".to_owned(),
-                &[8],
-            ),
-            (|record| record.deployments[0].created_at = at(1), &[8]),
-        ],
-    );
-}
-
-/// The outcome is that of the exit code, each revision's only once, and in time.
-#[test]
-fn a_migration_before_a_rolling_update_is_judged_once() {
-    let twice: Change = |record| {
-        let again = record.migrations[0].clone();
-        record.migrations.push(again);
-    };
-    let lie: Change = |record| {
-        record
-            .messages
-            .push(told("migration-failed", "web-2", "a", 3))
-    };
-    let overdue: Change = |record| {
-        record.migrations[0].stopped_at = Some(at(34));
-        record.migrations[0].containers[0].end = None;
-        record.deployments.clear();
-        record.messages = vec![told("migration-failed", "web-2", "a", 34)];
-        record.pipelines[0].runs = Some("first".to_owned());
-    };
-    check(migrated, &[(twice, &[5]), (lie, &[5]), (overdue, &[5])]);
-}
-
-fn ended_with(record: &mut Record, exit_code: i32) {
-    let end = record.migrations[0].containers[0].end.as_mut();
-    end.unwrap().exit_code = exit_code;
 }

@@ -3,8 +3,9 @@
 
 use time::{Duration, UtcDateTime};
 
-use super::due::What;
-use crate::ecs::ServiceDeployment;
+use super::due::{End, What};
+use crate::ecs::{Listed, ServiceDeployment};
+use crate::events::{Announced, Claim};
 use crate::fnv;
 use crate::names::{ClusterName, ServiceDeploymentArn, ServiceName, StackName};
 
@@ -36,6 +37,38 @@ pub fn look(stack: &StackName, cluster: &ClusterName, service: &ServiceName) -> 
 /// When the schedule of a claim calls that was made at this moment.
 pub fn claimed_until(now: UtcDateTime) -> UtcDateTime {
     now.saturating_add(CLAIMED)
+}
+
+/// How many of a service's newest deployments are looked at. ECS ends one as soon as another is started, so that what came before
+/// these was told while they were under way.
+const LOOKED_AT_ONCE: usize = 3;
+
+/// The deployments to look at, of those that are listed, the newest first. Where whoever claimed to tell something died, others may have
+/// come since: that one is looked at as well.
+pub fn looked_at(
+    listed: &[Listed],
+    stack: &StackName,
+    announced: &Announced,
+) -> Vec<ServiceDeploymentArn> {
+    let newest = listed.iter().take(LOOKED_AT_ONCE);
+    let older = listed.iter().skip(LOOKED_AT_ONCE);
+    let claimed = older.filter(|one| is_claimed(stack, announced, &one.arn));
+    newest.chain(claimed).map(|one| one.arn.clone()).collect()
+}
+
+/// Whether it was claimed to tell something of this deployment: whoever did has seen it due.
+pub fn is_claimed(
+    stack: &StackName,
+    announced: &Announced,
+    deployment: &ServiceDeploymentArn,
+) -> bool {
+    let Announced::Routine(Some(Claim(name))) = announced else {
+        return false;
+    };
+    let claims = [What::Started, What::Ended(End::Stopped)];
+    claims
+        .iter()
+        .any(|what| claim(stack, what, deployment) == *name)
 }
 
 /// Whether nobody may have been told of the end of a deployment: no event of ECS is certain, and a deployment that a person began may
@@ -71,8 +104,8 @@ pub fn look_judged(stack: &StackName, function: &str, deployment: &ServiceDeploy
 
 #[cfg(test)]
 mod tests {
-    use super::super::due::End;
     use super::*;
+    use crate::ecs::Status;
 
     #[test]
     fn names_fit_and_differ_where_anything_differs() {
@@ -104,5 +137,38 @@ mod tests {
         assert_eq!(ended, claim(&stack, &What::Ended(End::RolledBack), &arn));
         assert_ne!(ended, claim(&stack, &What::Started, &arn));
         assert!(ended.len() <= 64, "{ended}");
+    }
+
+    #[test]
+    fn what_was_claimed_is_looked_at_however_many_came_since() {
+        let stack: StackName = "greenlight".parse().unwrap();
+        let listed = |number: u32| {
+            Listed {
+            arn: format!("arn:aws:ecs:eu-central-1:111122223333:service-deployment/prod/web/EZe5RNVLH6PPzHXIN{number:04}")
+                .parse()
+                .unwrap(),
+            target: None,
+            status: Status::RollbackSuccessful,
+            created_at: UtcDateTime::UNIX_EPOCH,
+        }
+        };
+        let all: Vec<Listed> = (0..6).map(listed).collect();
+        let looked = |announced: &Announced| {
+            let looked = looked_at(&all, &stack, announced);
+            let place =
+                |arn: &ServiceDeploymentArn| all.iter().position(|one| one.arn == *arn).unwrap();
+            looked.iter().map(place).collect::<Vec<_>>()
+        };
+        assert_eq!(looked(&Announced::Ended), [0, 1, 2]);
+        assert_eq!(looked(&Announced::Routine(None)), [0, 1, 2]);
+        for (claimed, expected) in [(1, vec![0, 1, 2]), (4, vec![0, 1, 2, 4])] {
+            for what in [What::Started, What::Ended(End::Shipped)] {
+                let name = claim(&stack, &what, &all[claimed].arn);
+                let announced = Announced::Routine(Some(Claim(name)));
+                assert_eq!(looked(&announced), expected);
+                assert!(is_claimed(&stack, &announced, &all[claimed].arn));
+                assert!(!is_claimed(&stack, &announced, &all[3].arn));
+            }
+        }
     }
 }

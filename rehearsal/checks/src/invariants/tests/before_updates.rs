@@ -1,0 +1,73 @@
+//! The migration before a rolling update, which no hook keeps: what is judged of it.
+
+use record::Record;
+
+use super::of_ecs::{Change, check, native, rolling};
+use super::{at, migration, told};
+
+/// A rolling update with a migration before it.
+fn migrated() -> Record {
+    let mut record = rolling();
+    record.pipelines[0].migration = native().pipelines[0].migration.clone();
+    let mut task = migration("task-a", "0123456789abcdef-none", Some(2), 0);
+    task.given_to = Some("start-deployment".to_owned());
+    record.migrations = vec![task];
+    record
+}
+
+/// A rolling update begins after its migration: no hook could hold it back.
+#[test]
+fn a_rolling_update_begins_after_its_migration() {
+    let untold: Change = |record| ended_with(record, 1);
+    let told_failed: Change = |record| {
+        ended_with(record, 1);
+        record
+            .messages
+            .push(told("migration-failed", "web-2", "a", 3));
+    };
+    check(
+        migrated,
+        &[
+            (|_| {}, &[]),
+            (|record| record.migrations.clear(), &[8]),
+            (untold, &[5, 8]),
+            (told_failed, &[8]),
+            (
+                |record| record.migrations[0].given_to = Some("run-migration".to_owned()),
+                &[8],
+            ),
+            (
+                |record| record.migrations[0].revision = "web:1".to_owned(),
+                &[8],
+            ),
+            (|record| record.deployments[0].created_at = at(1), &[8]),
+        ],
+    );
+}
+
+/// The outcome is that of the exit code, each revision's only once, and in time.
+#[test]
+fn a_migration_before_a_rolling_update_is_judged_once() {
+    let twice: Change = |record| {
+        let again = record.migrations[0].clone();
+        record.migrations.push(again);
+    };
+    let lie: Change = |record| {
+        record
+            .messages
+            .push(told("migration-failed", "web-2", "a", 3))
+    };
+    let overdue: Change = |record| {
+        record.migrations[0].stopped_at = Some(at(34));
+        record.migrations[0].containers[0].end = None;
+        record.deployments.clear();
+        record.messages = vec![told("migration-failed", "web-2", "a", 34)];
+        record.pipelines[0].runs = Some("first".to_owned());
+    };
+    check(migrated, &[(twice, &[5]), (lie, &[5]), (overdue, &[5])]);
+}
+
+fn ended_with(record: &mut Record, exit_code: i32) {
+    let end = record.migrations[0].containers[0].end.as_mut();
+    end.unwrap().exit_code = exit_code;
+}
