@@ -125,7 +125,8 @@ pub(crate) fn statements(function: &Value) -> Vec<Value> {
             let role = role.strip_suffix(".Arn").unwrap();
             let policies = template()["Resources"][role]["Properties"]["Policies"].clone();
             inline(&policies)
-                .into_iter()
+                .iter()
+                .flat_map(alternatives)
                 .map(|policy| policy["PolicyDocument"].clone())
                 .collect()
         }
