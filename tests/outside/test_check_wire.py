@@ -140,6 +140,14 @@ class Samples(unittest.TestCase):
         )
         self.check(health(member("<State>fine</State>")), "'fine' is none of the values of TargetHealthStateEnum")
 
+    def test_one_stage_is_missing_from_the_model(self):
+        for stage, *problem in (
+            ("PRE_PRODUCTION_TRAFFIC_SHIFT",),
+            ("PRE_BAKE_TIME", "'PRE_BAKE_TIME' is none of the values of ServiceDeploymentLifecycleStage"),
+        ):
+            answer = {"serviceDeployments": [{"lifecycleStage": stage}], "failures": []}
+            self.check(ecs("DescribeServiceDeployments", {"serviceDeploymentArns": ["arn"]}, answer), *problem)
+
     def test_required_members_that_are_missing(self):
         self.check(schedule(SCHEDULE, {}), "answer.ScheduleArn: is required in CreateScheduleOutput and not there")
         self.check(schedule(SCHEDULE, {"ScheduleArn": None}), "answer.ScheduleArn: is required")

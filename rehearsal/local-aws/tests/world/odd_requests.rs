@@ -109,8 +109,11 @@ fn is_shaped(service: Service, (status, head, body): &Answered) -> bool {
         body[name].is_string()
     };
     match (service.protocol(), status) {
-        (Protocol::Json | Protocol::QueryCompatibleJson, 200) => is_json,
+        (Protocol::Json | Protocol::JsonWithCapitals | Protocol::QueryCompatibleJson, 200) => {
+            is_json
+        }
         (Protocol::Json, 400) => member("__type") && member("message"),
+        (Protocol::JsonWithCapitals, 400) => member("__type") && member("Message"),
         (Protocol::QueryCompatibleJson, 400 | 404) => {
             member("__type") && member("message") && head.contains("x-amzn-query-error: ")
         }
@@ -137,7 +140,7 @@ async fn every_operation_answers_odd_requests_in_aws_shape() {
             let members = Value::Object(members);
             let name = operation.name;
             let answered = match service.protocol() {
-                Protocol::Json | Protocol::QueryCompatibleJson => {
+                Protocol::Json | Protocol::JsonWithCapitals | Protocol::QueryCompatibleJson => {
                     json_call(&world, service, name, &members).await
                 }
                 Protocol::Query(_) => query_call(&world, service, name, &members).await,
@@ -167,7 +170,7 @@ async fn unknown_operations_are_refused() {
     for service in Service::ALL {
         let (name, members) = ("DeleteEverything", json!({}));
         let (answered, code) = match service.protocol() {
-            Protocol::Json | Protocol::QueryCompatibleJson => (
+            Protocol::Json | Protocol::JsonWithCapitals | Protocol::QueryCompatibleJson => (
                 json_call(&world, service, name, &members).await,
                 "UnknownOperationException",
             ),
@@ -183,7 +186,10 @@ async fn unknown_operations_are_refused() {
         let (status, head, body) = answered;
         let expected_status = match service.protocol() {
             Protocol::Rest => 404,
-            Protocol::Json | Protocol::QueryCompatibleJson | Protocol::Query(_) => 400,
+            Protocol::Json
+            | Protocol::JsonWithCapitals
+            | Protocol::QueryCompatibleJson
+            | Protocol::Query(_) => 400,
         };
         assert_eq!(status, expected_status, "{service:?}");
         let text = format!("{head} {body}").to_lowercase();

@@ -62,7 +62,7 @@ async fn get(world: &World, caller: &str, members: Value) -> (u16, String) {
     let said = |member: &str| body[member].as_str().unwrap_or_default();
     let text = match status {
         200 => said("SecretString").to_owned(),
-        _ => format!("{} {}", said("__type"), said("message")),
+        _ => format!("{} {}", said("__type"), said("Message")),
     };
     (status, text)
 }

@@ -50,7 +50,7 @@ pub(super) async fn make(world: &World, call: &str, input: &Value) -> Answered {
     let operation = operations::find(service, name).unwrap_or_else(|| panic!("no `{call}`"));
     let wire_name = service.wire_name().unwrap_or_default();
     match service.protocol() {
-        Protocol::Json | Protocol::QueryCompatibleJson => {
+        Protocol::Json | Protocol::JsonWithCapitals | Protocol::QueryCompatibleJson => {
             let headers = format!("X-Amz-Target: {wire_name}.{name}\r\n");
             let (status, head, body) =
                 signed(world, "POST", "/", &headers, &input.to_string()).await;
