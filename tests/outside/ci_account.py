@@ -152,7 +152,8 @@ class _Calls(Handler):
         try:
             found = self.server.take_role(form["RoleArn"], form["WebIdentityToken"])
         except PermissionError as error:
-            text = f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{escape(str(error))}</Message></Error></ErrorResponse>"
+            said = f"<Code>AccessDenied</Code><Message>{escape(str(error))}</Message>"
+            text = f"<ErrorResponse><Error>{said}</Error></ErrorResponse>"
             return self.answer(403, text.encode(), [("Content-Type", "text/xml")])
         members = "".join(f"<{name}>{value}</{name}>" for name, value in found.items())
         result = f"<AssumeRoleWithWebIdentityResult><Credentials>{members}</Credentials></AssumeRoleWithWebIdentityResult>"

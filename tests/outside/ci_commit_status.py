@@ -81,6 +81,13 @@ def transformed(target: dict, event: dict) -> tuple[list[str], dict]:
     return [at(event, path) for path in target["HttpParameters"]["PathParameterValues"]], json.loads(body)
 
 
+def matching(events, rules: list[dict], event: dict) -> list[dict]:
+    """The rules whose patterns match, as EventBridge says it."""
+    patterns = [(rule, json.dumps(rule["EventPattern"])) for rule in rules]
+    text = json.dumps(event)
+    return [rule for rule, one in patterns if events.test_event_pattern(EventPattern=one, Event=text)["Result"]]
+
+
 def outcome(**changed: object) -> dict:
     """One of ECS's longest: names have up to 255 characters."""
     detail = {
@@ -119,15 +126,9 @@ def statuses_are_written(claims: Claims, rehearsal: Path, serve: list[str], fold
             }
             rules = [one for one in resources.values() if "EventPattern" in one]
 
-            def matching(event: dict) -> list[dict]:
-                matches = lambda rule: events.test_event_pattern(
-                    EventPattern=json.dumps(rule["EventPattern"]), Event=json.dumps(event)
-                )["Result"]
-                return [rule for rule in rules if matches(rule)]
-
             for verdict, state in EXPECTED[host].items():
                 event = outcome(verdict=verdict)
-                found = [transformed(target, event) for rule in matching(event) for target in rule["Targets"]]
+                found = [transformed(target, event) for rule in matching(events, rules, event) for target in rule["Targets"]]
                 expected = {"state": state, "context": "greenlight/shop-web", "description": "rolled-back"}
                 claims.equal(f"{host}: {verdict} is written once, on its commit", found, [([COMMIT], expected)])
                 told = found[0][1] if found else {}
@@ -139,4 +140,4 @@ def statuses_are_written(claims: Claims, rehearsal: Path, serve: list[str], fold
                 ("another pipeline", outcome(pipeline="other")),
                 ("an outcome without a pipeline", outcome(pipeline=None)),
             ]:
-                claims.equal(f"{host}: {what} writes nothing", matching(event), [])
+                claims.equal(f"{host}: {what} writes nothing", matching(events, rules, event), [])

@@ -1,8 +1,8 @@
-"""A stand-in for `docker` in the play of a CI file: `ci_docker.py STATE ENDPOINT ARGUMENT…`, as the player's wrapper calls it.
+"""A stand-in for `docker` in the play of a CI file, as the player's wrapper calls it: `ci_docker.py STATE ENDPOINT ARGUMENT…`
 
-It builds a manifest without layers, runs nothing (what `run` would have ended with stands in `settings.json`), and pushes by
-ECR's PutImage, signed with the key that the registry's password stands for. What the real one would also take is not
-known here, and fails.
+It builds a manifest without layers, runs nothing (what `run` would have ended with stands in `settings.json`), and
+pushes by ECR's PutImage, signed with the key that the registry's password stands for. What the real one would also take
+is not known here, and fails.
 """
 
 import hashlib

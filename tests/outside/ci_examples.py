@@ -6,10 +6,10 @@
     python3 -m venv target/linters && target/linters/bin/pip install check-jsonschema zizmor
     target/venv/bin/python tests/outside/ci_examples.py target/debug/rehearsal target/debug --linters target/linters/bin
 
-Each job's shell runs with an empty environment and what its system sets, against `cargo rehearse serve`, with a `docker` that
-pushes by ECR's PutImage and an `aws` that finds the account on loopback. A push to main deploys once; a pull request, another
-branch and a push whose tests fail push nothing. Mistakes that people make are planted, and must be found. One line a claim, `ok` or `FAILED`; the
-exit status is 0 when every claim holds.
+Each job's shell runs with an empty environment and what its system sets, against `cargo rehearse serve`, with a
+`docker` that pushes by ECR's PutImage and an `aws` that finds the account on loopback. A push to main deploys once; a
+pull request, another branch and a push whose tests fail push nothing. Mistakes that people make are planted, and must be
+found. One line a claim, `ok` or `FAILED`; the exit status is 0 when every claim holds.
 """
 
 import argparse

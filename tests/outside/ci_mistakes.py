@@ -89,7 +89,8 @@ def _codebuild_no_guard(document: dict) -> dict:
 
 def _codebuild_guard_of_branches(document: dict) -> dict:
     commands = document["phases"]["build"]["commands"]
-    commands[2] = commands[2].replace('"$CODEBUILD_WEBHOOK_TRIGGER" = branch/main', '"${CODEBUILD_WEBHOOK_TRIGGER%/*}" = branch')
+    guard = '"$CODEBUILD_WEBHOOK_TRIGGER" = branch/main'
+    commands[2] = commands[2].replace(guard, '"${CODEBUILD_WEBHOOK_TRIGGER%/*}" = branch')
     return document
 
 

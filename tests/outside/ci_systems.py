@@ -1,5 +1,5 @@
-"""What five CI systems make of a file of theirs at an event: the jobs that run, each with its variables and its shell, by the
-system's own documented rules. What a file uses that is not known here raises `Unknown`, so that nothing is skipped in
+"""What five CI systems make of a file of theirs at an event: the jobs that run, each with its variables and its shell, by
+the system's own documented rules. What a file uses that is not known here raises `Unknown`, so that nothing is skipped in
 silence.
 """
 

@@ -6,7 +6,7 @@
     target/venv/bin/python tests/outside/release_files.py target/debug [--sam target/sam/bin/sam]
 
 The checksums hold; `aws cloudformation package` uploads the functions to moto's S3, each an executable `bootstrap`; the
-rehearsal plays from an empty folder, and the shell of `examples/ci/rehearse-pull-request.yml` plays with it. One line a claim,
+rehearsal plays from an empty folder, and so does the shell of `examples/ci/rehearse-pull-request.yml`. One line a claim,
 `ok` or `FAILED`; the exit status is 0 when every claim holds.
 """
 
@@ -55,7 +55,8 @@ def made(claims: Claims, binaries: Path, output: Path) -> bool:
     options = ("--architecture", ARCHITECTURE, "--built", binaries, "--output", output)
     home = {"HOME": str(Path.home())}
     done = command(ROOT / ".ci" / "release", *options, **home)
-    claims.equal(f"`.ci/release` of {binaries.name} ends well", (done.returncode, done.stderr), (0, ""))
+    # Cargo says so when it waits for another one.
+    claims.holds(f"`.ci/release` of {binaries.name} binaries ends well", done.returncode == 0, done.stderr)
     return done.returncode == 0
 
 
@@ -91,7 +92,8 @@ def bill_is_whole(claims: Claims, output: Path) -> None:
     names = {one["name"] for one in components.values()}
     claims.holds("it has the functions", set(FUNCTIONS) <= names, str(set(FUNCTIONS) - names))
     claims.holds("and what they are linked from", {"tokio", "rustls", "aws-sdk-ecs"} <= names, str(names))
-    claims.equal("nothing that only tests or the rehearsal use", names & {"insta", "proptest", "rusqlite", "local-aws"}, set())
+    others = names & {"insta", "proptest", "rusqlite", "local-aws"}
+    claims.equal("nothing that only tests or the rehearsal use", others, set())
     dangling = {to for one in bill["dependencies"] for to in [one["ref"], *one["dependsOn"]]} - set(components)
     claims.equal("every dependency is a component", dangling, {"greenlight"})
     unknown = [one["name"] for one in components.values() if one["type"] == "library" and "hashes" not in one]
@@ -166,7 +168,7 @@ def checksum(content: bytes) -> str:
 def rehearsal_plays(claims: Claims, output: Path, folder: Path) -> None:
     claims.about("the released rehearsal, in an empty folder")
     [archive] = output.glob("greenlight-*-rehearsal-*.tar.gz")
-    shutil.unpack_archive(archive, folder, filter="data")
+    command("tar", "--extract", "--gzip", "--file", archive, at=folder)
     rehearse = folder / archive.name.removesuffix(".tar.gz") / "rehearse"
     (folder / "config").mkdir()
     pipelines = folder / "config" / "pipelines.toml"
