@@ -12,10 +12,10 @@ use crate::page::Output;
 
 const AFTER_HELP: &str = "\
 Examples:
-  greenlight status                       what runs, what is due, what is under way
+  greenlight status                       what runs, is due, and is under way
   greenlight plan shop-web                what `deploy` would do, with this file
   greenlight plan shop-web --tag 1.4.2    the same for one image
-  greenlight deploy shop-web --wait       deploy what is due, and wait until it has ended
+  greenlight deploy shop-web --wait       deploy what is due, and wait
   greenlight rollback shop-web --tag 1.4.1
   greenlight wait shop-web --until shifted
   greenlight watch shop-web               the deployment as it goes

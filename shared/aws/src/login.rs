@@ -104,12 +104,18 @@ fn with_profile(config: SdkConfig, profile: &str) -> SdkConfig {
 /// How the SDK begins when it found none anywhere; a list of places follows.
 const NONE_IN_CHAIN: &str = "no credentials found in chain";
 
+/// What the SDK says of a profile that is not there, or says nothing of credentials.
+const NOT_IN_PROFILE: &str = "the credential provider was not enabled";
+
 /// The error below all others: those only say that something below them failed.
 fn innermost(error: &(dyn Error + 'static)) -> String {
     let innermost = std::iter::successors(Some(error), |&error| error.source()).last();
     let text = innermost.map(ToString::to_string).unwrap_or_default();
-    match text.starts_with(NONE_IN_CHAIN) {
-        true => "neither environment, profile, SSO nor a role of this machine has any".to_owned(),
-        false => one_line(&text, 200),
+    if text.starts_with(NONE_IN_CHAIN) {
+        "neither environment, profile, SSO nor a role of this machine has any".to_owned()
+    } else if text == NOT_IN_PROFILE {
+        "there is no such profile, or nothing in it gives any".to_owned()
+    } else {
+        one_line(&text, 200)
     }
 }

@@ -262,6 +262,7 @@ pub(super) fn steady(text: &str) -> String {
     let mut text = text.to_owned();
     for (differs, steady) in [
         (r"d-[0-9A-Z]{9}", "d-123456789"),
+        (r"`[A-Za-z0-9_-]{21,22}`", "`an-id-of-ecs`"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-11-28 09:30 UTC"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-28T09:30:00Z"),
         (r"\d\d:\d\d:\d\d", "09:30:00"),
