@@ -12,17 +12,18 @@ use crate::page::Output;
 
 const AFTER_HELP: &str = "\
 Examples:
-  greenlight status                       what runs, what is due, what is under way
-  greenlight plan shop-web                what `deploy` would do, before pipelines.toml is deployed
+  greenlight status                       what runs, is due, and is under way
+  greenlight plan shop-web                what `deploy` would do, with this file
   greenlight plan shop-web --tag 1.4.2    the same for one image
-  greenlight deploy shop-web --wait       deploy what is due, and wait until it has ended
+  greenlight deploy shop-web --wait       deploy what is due, and wait
   greenlight rollback shop-web --tag 1.4.1
-  greenlight wait shop-web --until shifted    for CI: until production has the image
+  greenlight wait shop-web --until shifted
   greenlight watch shop-web               the deployment as it goes
-  greenlight policy                       parameters that narrow what Greenlight may touch
+  greenlight policy                       parameters that narrow the stack
 
-It uses the credentials and the Region that the AWS CLI would use: environment, profile, SSO. `status`, `plan`, `wait`
-and `watch` only read. AWS_ENDPOINT_URL leads it to `cargo rehearse serve`.
+It uses the credentials and the Region that the AWS CLI would use: environment,
+profile, SSO. `status`, `plan`, `wait` and `watch` only read. AWS_ENDPOINT_URL
+leads it to `cargo rehearse serve`.
 
 Exit status:
   0  all is well; nothing would be done
@@ -32,7 +33,7 @@ Exit status:
 
 /// What Greenlight would deploy, what is under way, and requests to it.
 #[derive(Debug, Parser)]
-#[command(name = "greenlight", version, after_help = AFTER_HELP, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "greenlight", version, after_help = AFTER_HELP, max_term_width = 80, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -77,7 +78,8 @@ pub(crate) enum Command {
 Example:
   greenlight status shop-web
 
-What would happen next is what the next reconciliation does by itself, without a request, with this configuration file.
+What would happen next is what the next reconciliation does by itself, without a
+request, with this configuration file.
 
 Exit status: 0, or 1 where a pipeline could not be read")]
     Status(Named),
@@ -89,10 +91,12 @@ Examples:
   greenlight plan shop-web --tag 1.4.2
   greenlight plan --config config/prod.toml || [ $? -eq 3 ]
 
-The decision is that of the function, from what AWS says now and the file on this machine: whether a deployment would
-start, why or why not, and what the revision would change. Values of environment variables are not shown.
+The decision is that of the function, from what AWS says now and the file on
+this machine: whether a deployment would start, why or why not, and what the
+revision would change. Values of environment variables are not shown.
 
-Exit status: 0 nothing would be done, 3 something would, 1 it failed or would be refused")]
+Exit status: 0 nothing would be done, 3 something would, 1 it failed or would be
+refused")]
     Plan(Planned),
 
     /// Request a deployment
@@ -102,7 +106,8 @@ Examples:
   greenlight deploy shop-web --tag 1.4.2      this image, even an older one
   greenlight deploy shop-web --wait shifted   and wait until production has it
 
-Exit status: 0 it is started, under way or runs; with --wait, it runs. 1 nothing was started, or it does not run")]
+Exit status: 0 it is started, under way or runs, and with --wait it runs;
+1 nothing was started, or it does not run")]
     Deploy(Deploy),
 
     /// Request the return to an image that this pipeline shipped before
@@ -118,11 +123,14 @@ Exit status: as of `deploy`")]
     /// Wait for the deployment that is under way
     #[command(after_help = "\
 Examples:
-  greenlight wait shop-web                    until the deployment has ended
-  greenlight wait shop-web --until shifted    until production has the image and every gate has passed: the wait before
-                                              blue is stopped may take hours
+  greenlight wait shop-web
+  greenlight wait shop-web --until shifted
 
-Exit status: 0 the image runs, or nothing is under way; 1 the deployment failed, was rolled back or superseded")]
+`shifted`: production has the image and every gate has passed. The wait before
+blue is stopped may take hours, and CI need not wait for it.
+
+Exit status: 0 the image runs, or nothing is under way; 1 the deployment failed,
+was rolled back or superseded")]
     Wait(Waiting),
 
     /// Follow the deployment that is under way, or the next one, until it has ended
@@ -130,7 +138,8 @@ Exit status: 0 the image runs, or nothing is under way; 1 the deployment failed,
 Example:
   greenlight watch shop-web
 
-On a terminal one tree is redrawn; elsewhere each change is a line. Ctrl-C ends it, and changes nothing.
+On a terminal one tree is redrawn; elsewhere each change is a line. Ctrl-C ends
+it, and changes nothing.
 
 Exit status: as of `wait`")]
     Watch(Watching),
@@ -139,7 +148,7 @@ Exit status: as of `wait`")]
     #[command(after_help = "\
 Examples:
   greenlight policy               from the configuration file alone
-  greenlight policy --services    families, roles and log groups too, from what the services run")]
+  greenlight policy --services    from what the services run, too")]
     Policy(Policy),
 
     /// Print the completions of a shell

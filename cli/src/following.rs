@@ -170,15 +170,18 @@ fn not_listed(seen: &Seen<'_>, followed: &Followed, looks: u32) -> Progress {
         {
             (State::Succeeded, Vec::new())
         }
-        _ if looks >= LOOKS_AT_NOTHING => (
+        decision if looks >= LOOKS_AT_NOTHING => (
             State::Failed,
             vec![format!(
-                "ECS lists no deployment `{}`, and none is under way; now: {}",
+                "ECS lists no deployment `{}`, and none is under way; now: {} ({})",
                 followed.id,
-                seen.reason()
+                seen.reason(),
+                decision.code()
             )],
         ),
-        _ => (State::UnderWay, Vec::new()),
+        Decision::Start(_) | Decision::EndWait(_) | Decision::Stop(_) | Decision::Skip(_) => {
+            (State::UnderWay, Vec::new())
+        }
     };
     let candidate = seen.member.observation.observed.candidate.as_ref();
     let ordered_at = candidate.map(|candidate| candidate.ordered_at);

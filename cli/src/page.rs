@@ -82,8 +82,15 @@ impl Output {
     }
 
     pub(crate) fn error(&self, error: &anyhow::Error) {
-        self.note(&format!("error: {error:#}"));
+        self.note(&of_caller(&format!("error: {error:#}")));
     }
+}
+
+/// What a function lacks in its role, the caller of the command lacks in the credentials.
+pub(crate) fn of_caller(text: &str) -> String {
+    text.replace("the function's role needs", "your credentials need")
+        .replace("the function's role has", "your credentials have")
+        .replace("of the function's role", "of your role")
 }
 
 /// Text that is laid out for a width.

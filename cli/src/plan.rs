@@ -11,7 +11,7 @@ use start_deployment::Handler;
 
 use crate::arguments::{Common, Image, Planned};
 use crate::ended::Ended;
-use crate::page::Output;
+use crate::page::{Output, of_caller};
 use crate::report::{self, Meaning};
 use crate::stack::Stack;
 
@@ -53,7 +53,8 @@ pub(crate) async fn run(
             Err(failure) => failures.push(failure),
         }
     }
-    let answer = json!({ "pipelines": reports });
+    let answer = json!({ "pipelines": reports }).to_string();
+    let answer: Value = serde_json::from_str(&of_caller(&answer))?;
     match output.json {
         true => output.json(&with_failures(&answer, &failures))?,
         false => report::print(&answer, output)?,

@@ -84,7 +84,13 @@ async fn send(
         Ok(Invoked::Failed {
             error_type,
             message,
-        }) => bail!("`{function}` failed: {error_type}: {message}"),
+        }) => {
+            // What its role lacks is its own.
+            output.note(&format!(
+                "error: `{function}` failed: {error_type}: {message}"
+            ));
+            return Ok(Ended::Failed);
+        }
         Err(failed) if failed.kind == Kind::NotFound => {
             bail!("{failed} (hint: `--stack` names another stack, `--region` another Region)")
         }

@@ -1,7 +1,6 @@
 //! `status`: one screen.
 
 use aws::follow::Follower;
-use aws::observe::Observer;
 use rules::environment::Mode;
 use rules::names::{Digest, Image};
 use rules::progress::{Progress, State};
@@ -14,7 +13,7 @@ use crate::arguments::{Common, Named};
 use crate::ended::Ended;
 use crate::look::{self, Looked, Seen};
 use crate::moment::{day_and_time, rfc_3339};
-use crate::page::{Ink, Output, Page};
+use crate::page::{Ink, Output, Page, of_caller};
 use crate::stack::{IsThere, Stack};
 use crate::tree;
 
@@ -46,7 +45,7 @@ pub(crate) async fn run(common: &Common, named: &Named, output: &Output) -> anyh
         {
             continue;
         }
-        let looked = look_at(&stack, &observer, service).await;
+        let looked = look::look(&observer, &stack.started, service).await;
         for looked in looked.into_iter().filter(is_asked) {
             let pipeline = looked.pipeline;
             page.blank();
@@ -60,9 +59,9 @@ pub(crate) async fn run(common: &Common, named: &Named, output: &Output) -> anyh
                     ended = Ended::Failed;
                     let title = format!("{} -> {}", pipeline.name, pipeline.place());
                     page.line(&title, Ink::Bold);
-                    page.field("problem", &failed.to_string(), Ink::Bad);
-                    let name = &pipeline.name;
-                    objects.push(json!({"pipeline": name, "problem": failed.to_string()}));
+                    let problem = of_caller(&failed.to_string());
+                    page.field("problem", &problem, Ink::Bad);
+                    objects.push(json!({"pipeline": pipeline.name, "problem": problem}));
                 }
             }
         }
@@ -78,14 +77,6 @@ pub(crate) async fn run(common: &Common, named: &Named, output: &Output) -> anyh
         false => output.text(&page.into_text())?,
     }
     Ok(ended)
-}
-
-async fn look_at<'a>(
-    stack: &Stack,
-    observer: &Observer,
-    service: &'a [rules::reconcile::Reconciliation<'a>],
-) -> Vec<Looked<'a>> {
-    look::look(observer, &stack.started, service).await
 }
 
 fn mode(stack: &Stack) -> &'static str {
@@ -143,6 +134,9 @@ impl<'a> Shown<'a> {
         );
         page.line(&title, Ink::Bold);
         page.field("runs", &self.runs(), Ink::Plain);
+        if let Some(since) = self.since {
+            page.field("", &format!("since {}", day_and_time(since)), Ink::Plain);
+        }
         match &observation.observed.candidate {
             Some(candidate) => {
                 let ordered = day_and_time(candidate.ordered_at);
@@ -162,7 +156,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// `1.4.2 (sha256:cf9680c53ea0), 2 of 2 tasks, since …`
+    /// `1.4.2 (sha256:cf9680c53ea0), shop-web:7, 2 of 2 tasks`
     fn runs(&self) -> String {
         let observed = &self.seen.member.observation.observed;
         let image = match &observed.running {
@@ -175,9 +169,8 @@ impl<'a> Shown<'a> {
             RunningImage::Unknown(why) => format!("an image that is not known: {why}"),
         };
         let tasks = observed.service.tasks.map(|tasks| tasks.to_string());
-        let since = self.since.map(|at| format!("since {}", day_and_time(at)));
         let revision = Some(observed.service.revision.short().to_owned());
-        let parts = [Some(image), revision, tasks, since];
+        let parts = [Some(image), revision, tasks];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 

@@ -123,6 +123,9 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
         Play::Scenario if given.pipelines.is_some() => Catalogue::default(),
         Play::Scenario | Play::Crashes(_) => Catalogue::find(&root).map_err(Ended::WrongUsage)?,
         // These play no scenario: a template and a pipelines file are enough of a workspace.
+        Play::Serve(serving) if serving.world.is_some() => {
+            Catalogue::find(&root).map_err(Ended::WrongUsage)?
+        }
         Play::Scale(_) | Play::Serve(_) | Play::Storm(_) => Catalogue::default(),
     };
     if arguments.playing.list {
@@ -268,7 +271,7 @@ async fn play_command(
     let output = output(arguments.json());
     match play {
         Play::Serve(serving) => {
-            if arguments.pipelines().is_none() {
+            if arguments.pipelines().is_none() && serving.world.is_none() {
                 scenario.setting.images.push(serve::untold_image());
             }
             if serving.observe {
@@ -383,7 +386,11 @@ fn chosen(
         }
         (None, None) => match play {
             Play::Scenario | Play::Crashes(_) => catalogue.scenario(&playing.scenario)?,
-            Play::Scale(_) | Play::Serve(_) | Play::Storm(_) => Scenario::shop(),
+            Play::Serve(serving) => match &serving.world {
+                Some(name) => catalogue.scenario(name)?,
+                None => Scenario::shop(),
+            },
+            Play::Scale(_) | Play::Storm(_) => Scenario::shop(),
         },
     };
     let otherwise = arguments.otherwise();

@@ -112,9 +112,19 @@ impl Follower {
         let (target, task_sets) = target.map_or((None, Vec::new()), |read| {
             (Some(read.target), read.task_sets)
         });
+        let rollback = match &deployment.rolled_back_by {
+            Some(id) => Some(self.codedeploy.get_deployment(id).await?),
+            None => None,
+        };
         let service = self.service(pipeline).await;
         let service = service.as_ref();
-        let mut progress = codedeploy::progress(&deployment, target.as_ref(), &task_sets, service);
+        let mut progress = codedeploy::progress(
+            &deployment,
+            rollback.as_ref(),
+            target.as_ref(),
+            &task_sets,
+            service,
+        );
         if !may_have_causes(&progress) {
             return Ok(progress);
         }

@@ -2,10 +2,10 @@
 
 use std::error::Error;
 
-use aws_config::Region;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
-use aws_sdk_ecs::config::ProvideCredentials;
+use aws_config::{Region, SdkConfig};
+use aws_sdk_ecs::config::{ProvideCredentials, SharedCredentialsProvider};
 
 use crate::Session;
 use crate::session::{connector, of_environment};
@@ -58,24 +58,17 @@ impl Session {
     pub async fn log_in(login: &Login) -> Result<Self, NoLogin> {
         let mut loader = of_environment();
         if let Some(profile) = &login.profile {
-            // What is named counts, as with the AWS CLI: the SDK's own chain would ask the environment first.
-            let provider_config = ProviderConfig::with_default_region()
-                .await
-                .with_http_client(connector());
-            let of_profile = ProfileFileCredentialsProvider::builder()
-                .configure(&provider_config)
-                .profile_name(profile)
-                .build();
-            loader = loader
-                .profile_name(profile)
-                .credentials_provider(of_profile);
+            loader = loader.profile_name(profile);
         }
         if let Some(region) = &login.region {
             loader = loader.region(Region::new(region.clone()));
         }
-        let config = loader.load().await;
+        let mut config = loader.load().await;
         if config.region().is_none() {
             return Err(NoLogin::Region);
+        }
+        if let Some(profile) = &login.profile {
+            config = with_profile(config, profile);
         }
         let refused = |cause: String| NoLogin::Credentials {
             cause,
@@ -95,15 +88,34 @@ impl Session {
     }
 }
 
+/// What is named counts, as with the AWS CLI: the SDK's own chain asks the environment first.
+fn with_profile(config: SdkConfig, profile: &str) -> SdkConfig {
+    let of_chain = ProviderConfig::without_region()
+        .with_region(config.region().cloned())
+        .with_http_client(connector());
+    let of_profile = ProfileFileCredentialsProvider::builder()
+        .configure(&of_chain)
+        .profile_name(profile)
+        .build();
+    let provider = SharedCredentialsProvider::new(of_profile);
+    config.into_builder().credentials_provider(provider).build()
+}
+
 /// How the SDK begins when it found none anywhere; a list of places follows.
 const NONE_IN_CHAIN: &str = "no credentials found in chain";
+
+/// What the SDK says of a profile that is not there, or says nothing of credentials.
+const NOT_IN_PROFILE: &str = "the credential provider was not enabled";
 
 /// The error below all others: those only say that something below them failed.
 fn innermost(error: &(dyn Error + 'static)) -> String {
     let innermost = std::iter::successors(Some(error), |&error| error.source()).last();
     let text = innermost.map(ToString::to_string).unwrap_or_default();
-    match text.starts_with(NONE_IN_CHAIN) {
-        true => "neither environment, profile, SSO nor a role of this machine has any".to_owned(),
-        false => one_line(&text, 200),
+    if text.starts_with(NONE_IN_CHAIN) {
+        "neither environment, profile, SSO nor a role of this machine has any".to_owned()
+    } else if text == NOT_IN_PROFILE {
+        "there is no such profile, or nothing in it gives any".to_owned()
+    } else {
+        one_line(&text, 200)
     }
 }

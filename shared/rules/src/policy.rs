@@ -66,12 +66,12 @@ pub fn parameters(config: &Config, revisions: &[TaskDefinition]) -> Vec<Paramete
     parameters
 }
 
-/// The parameters as `parameter_overrides` of `samconfig.toml` has them, each with its note behind it.
+/// The parameters as `parameter_overrides` of `samconfig.toml` has them, each below its note.
 pub fn overrides(parameters: &[Parameter]) -> String {
     let line = |parameter: &Parameter| {
         let Parameter { name, value, note } = parameter;
-        let note = note.as_ref().map(|note| format!(" # {note}"));
-        format!("    \"{name}={value}\",{}\n", note.unwrap_or_default())
+        let note = note.as_ref().map(|note| format!("    # {note}\n"));
+        format!("{}    \"{name}={value}\",\n", note.unwrap_or_default())
     };
     parameters.iter().map(line).collect()
 }
@@ -221,11 +221,15 @@ mod tests {
             &[
                 r#""Repositories=shop/web","#,
                 r#""Clusters=prod","#,
-                &format!(r#""TaskDefinitionFamilies=*", {UNREAD}"#),
-                &format!(r#""TaskRoles=*", {UNREAD}"#),
-                &format!(r#""ExecutionRoles=*", {UNREAD}"#),
+                UNREAD,
+                r#""TaskDefinitionFamilies=*","#,
+                UNREAD,
+                r#""TaskRoles=*","#,
+                UNREAD,
+                r#""ExecutionRoles=*","#,
                 r#""Applications=AppECS-prod-web","#,
-                &format!(r#""TaskLogGroups=*", {UNREAD}"#),
+                UNREAD,
+                r#""TaskLogGroups=*","#,
             ],
         );
     }
@@ -243,14 +247,18 @@ mod tests {
                 revision("shop-worker", None, "/ecs/shop-worker"),
             ],
             &[
-                r#""Repositories=shop/*", # one pattern for `shop/web`, `shop/worker`"#,
+                r"# one pattern for `shop/web`, `shop/worker`",
+                r#""Repositories=shop/*","#,
                 r#""RegistryAccount=444455556666","#,
                 r#""Clusters=prod","#,
-                r#""TaskDefinitionFamilies=shop-*", # one pattern for `shop-web`, `shop-worker`"#,
+                r"# one pattern for `shop-web`, `shop-worker`",
+                r#""TaskDefinitionFamilies=shop-*","#,
                 r#""TaskRoles=shop/task-web","#,
                 r#""ExecutionRoles=ecsTaskExecutionRole","#,
-                r#""Applications=AppECS-prod-*", # one pattern for `AppECS-prod-web`, `AppECS-prod-worker`"#,
-                r#""TaskLogGroups=/ecs/shop-*", # one pattern for `/ecs/shop-web`, `/ecs/shop-worker`"#,
+                r"# one pattern for `AppECS-prod-web`, `AppECS-prod-worker`",
+                r#""Applications=AppECS-prod-*","#,
+                r"# one pattern for `/ecs/shop-web`, `/ecs/shop-worker`",
+                r#""TaskLogGroups=/ecs/shop-*","#,
             ],
         );
     }
@@ -265,12 +273,16 @@ mod tests {
             &format!("{WEB}{other}"),
             &[revision("web", None, "web")],
             &[
-                r#""Repositories=*", # one pattern for `pay/api`, `shop/web`"#,
-                r#""Clusters=*", # one pattern for `dev`, `prod`"#,
+                r"# one pattern for `pay/api`, `shop/web`",
+                r#""Repositories=*","#,
+                r"# one pattern for `dev`, `prod`",
+                r#""Clusters=*","#,
                 r#""TaskDefinitionFamilies=web","#,
-                r#""TaskRoles=*", # no service of these pipelines has one"#,
+                r"# no service of these pipelines has one",
+                r#""TaskRoles=*","#,
                 r#""ExecutionRoles=ecsTaskExecutionRole","#,
-                r#""Applications=AppECS-*", # one pattern for `AppECS-dev-api`, `AppECS-prod-web`"#,
+                r"# one pattern for `AppECS-dev-api`, `AppECS-prod-web`",
+                r#""Applications=AppECS-*","#,
                 r#""TaskLogGroups=web","#,
             ],
         );

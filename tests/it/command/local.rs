@@ -38,7 +38,28 @@ pub(super) struct Local {
     child: Child,
     address: SocketAddr,
     hook: TcpListener,
-    pub(super) folder: PathBuf,
+    pub(super) folder: Folder,
+}
+
+/// A folder with a `pipelines.toml`, which goes with the test.
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Folder {
+    pub(super) fn new() -> Folder {
+        static FOLDERS: AtomicUsize = AtomicUsize::new(0);
+        let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("greenlight-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("pipelines.toml"), PIPELINES).unwrap();
+        Folder(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// A call of the hook that is not answered yet.
@@ -56,11 +77,18 @@ pub(super) struct Printed {
 
 impl Local {
     pub(super) fn start(options: &[&str]) -> Local {
-        static FOLDERS: AtomicUsize = AtomicUsize::new(0);
-        let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
-        let folder = binaries().join(format!("command/{number}"));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("pipelines.toml"), PIPELINES).unwrap();
+        let folder = Folder::new();
+        let pipelines = folder.0.join("pipelines.toml");
+        let pipelines = pipelines.to_str().unwrap();
+        Local::serve(folder, &[&["--pipelines", pipelines], options].concat())
+    }
+
+    /// With the services and pipelines of a scenario.
+    pub(super) fn of(scenario: &str) -> Local {
+        Local::serve(Folder::new(), &["--world", scenario])
+    }
+
+    fn serve(folder: Folder, options: &[&str]) -> Local {
         let hook = TcpListener::bind("127.0.0.1:0").unwrap();
         let function = format!("{HOOK}=http://{}", hook.local_addr().unwrap());
         let mut child = Command::new(binaries().join("rehearsal"))
@@ -73,8 +101,6 @@ impl Local {
                 "--binaries",
             ])
             .arg(binaries())
-            .arg("--pipelines")
-            .arg(folder.join("pipelines.toml"))
             .args(options)
             .current_dir(repository::root())
             .stdout(Stdio::piped())
@@ -86,6 +112,12 @@ impl Local {
             let line = line.strip_prefix("export AWS_ENDPOINT_URL='http://")?;
             line.strip_suffix('\'')?.parse().ok()
         });
+        let pipelines = lines.find_map(|line| {
+            let line = line.strip_prefix("export GREENLIGHT_CONFIG='")?;
+            line.strip_suffix('\'').map(str::to_owned)
+        });
+        let pipelines = fs::read_to_string(pipelines.unwrap()).unwrap();
+        fs::write(folder.0.join("pipelines.toml"), pipelines).unwrap();
         lines.find(|line| line == "# ready").unwrap();
         // Nobody reads what it says from here on.
         thread::spawn(move || lines.for_each(drop));
@@ -162,7 +194,7 @@ impl Local {
     pub(super) fn command(&self, line: &str) -> Command {
         let mut command = command(line);
         command
-            .current_dir(&self.folder)
+            .current_dir(&self.folder.0)
             .env("AWS_ENDPOINT_URL", format!("http://{}", self.address))
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_ACCESS_KEY_ID", "REHEARSAL")
@@ -184,7 +216,6 @@ impl Local {
 impl Drop for Local {
     fn drop(&mut self) {
         let _ = (self.child.kill(), self.child.wait());
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -231,6 +262,7 @@ pub(super) fn steady(text: &str) -> String {
     let mut text = text.to_owned();
     for (differs, steady) in [
         (r"d-[0-9A-Z]{9}", "d-123456789"),
+        (r"`[A-Za-z0-9_-]{21,22}`", "`an-id-of-ecs`"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-11-28 09:30 UTC"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-28T09:30:00Z"),
         (r"\d\d:\d\d:\d\d", "09:30:00"),

@@ -19,6 +19,7 @@ Examples:
   cargo rehearse serve
   aws ecs deploy --cluster prod --service web --task-definition task.json --codedeploy-appspec appspec.yaml
   cargo rehearse serve --real-time                        canary steps and waits last, so that you can continue or stop
+  cargo rehearse serve --world native-canary              with a service that ECS itself deploys to
   cargo rehearse serve --pipelines config/pipelines.toml  with the services of custom pipelines
   cargo rehearse serve --function my-hook=http://127.0.0.1:9000    a hook under `cargo lambda watch`
   cargo rehearse serve --function my-hook=target/lambda/my-hook/bootstrap
@@ -42,6 +43,10 @@ pub(crate) struct Serving {
     /// Let the stack only observe, as with `Mode=observe`: it says what it would deploy, and deploys nothing
     #[arg(long)]
     pub(crate) observe: bool,
+
+    /// Keep the services, images and pipelines of this scenario up, in place of those of `ship`
+    #[arg(long, value_name = "NAME", conflicts_with = "pipelines")]
+    pub(crate) world: Option<String>,
 
     #[command(flatten)]
     pub(crate) custom: CustomPipelines,

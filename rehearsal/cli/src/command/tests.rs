@@ -233,7 +233,7 @@ fn wrong_usage_is_told_with_status_2() {
 }
 
 /// Every option, with a value for it, and the commands that use it: `NAME` is a scenario.
-const HONOURED: [(&str, &str, &str); 25] = [
+const HONOURED: [(&str, &str, &str); 26] = [
     ("--assume", "all", "NAME scale serve crashes"),
     ("--binaries", "here", "NAME scale serve crashes storm"),
     ("--call", "ecs:RunTask", "crashes"),
@@ -263,6 +263,7 @@ const HONOURED: [(&str, &str, &str); 25] = [
         "run-migration:ecs:RunTask",
         "NAME scale serve crashes",
     ),
+    ("--world", "native-canary", "serve"),
 ];
 
 #[test]

@@ -30,9 +30,11 @@ pub enum Label {
     Green,
 }
 
-/// How far a deployment is. The service is what has the revisions of its task sets.
+/// How far a deployment is. `rollback` is the deployment that rolls it back, where there is one: until that has ended it is not done.
+/// The service is what has the revisions of its task sets.
 pub fn progress(
     deployment: &Deployment,
+    rollback: Option<&Deployment>,
     target: Option<&DeploymentTarget>,
     task_sets: &[TargetTaskSet],
     service: Option<&Service>,
@@ -55,30 +57,39 @@ pub fn progress(
     };
     Progress {
         id: deployment.id.clone(),
-        state: state(deployment, events),
+        state: state(deployment, rollback, events),
         status: word(deployment.status).to_owned(),
         created_at: deployment.created_at,
         ended_at: deployment.completed_at,
         steps: events.iter().map(step).collect(),
         blue: side(Label::Blue),
         green: side(Label::Green),
-        reasons: reasons(deployment, events),
+        reasons: reasons(deployment, rollback, events),
     }
 }
 
-fn state(deployment: &Deployment, events: &[LifecycleEvent]) -> State {
+fn state(
+    deployment: &Deployment,
+    rollback: Option<&Deployment>,
+    events: &[LifecycleEvent],
+) -> State {
     let succeeded = |event: &LifecycleEvent| event.status == LifecycleEventStatus::Succeeded;
     // As in `active`: the status stays InProgress until blue is stopped.
     let all_done = !events.is_empty() && events.iter().all(succeeded);
     match (deployment.status, deployment.creator) {
         (DeploymentStatus::Succeeded, Creator::Caller) => State::Succeeded,
         (DeploymentStatus::Succeeded, Creator::Rollback) => State::RolledBack,
-        (DeploymentStatus::Failed | DeploymentStatus::Stopped, _)
-            if deployment.rolled_back_by.is_some() =>
-        {
-            State::RolledBack
+        (DeploymentStatus::Failed | DeploymentStatus::Stopped, _) => {
+            match rollback.map(|rollback| rollback.status) {
+                Some(DeploymentStatus::Succeeded) => State::RolledBack,
+                Some(
+                    DeploymentStatus::Created
+                    | DeploymentStatus::InProgress
+                    | DeploymentStatus::Ready,
+                ) => State::RollingBack,
+                Some(DeploymentStatus::Failed | DeploymentStatus::Stopped) | None => State::Failed,
+            }
         }
-        (DeploymentStatus::Failed | DeploymentStatus::Stopped, _) => State::Failed,
         (_, Creator::Rollback) => State::RollingBack,
         (_, Creator::Caller) if all_done => State::Shifted,
         (_, Creator::Caller) => State::UnderWay,
@@ -107,26 +118,40 @@ fn step(event: &LifecycleEvent) -> Step {
     }
 }
 
-fn reasons(deployment: &Deployment, events: &[LifecycleEvent]) -> Vec<String> {
+fn reasons(
+    deployment: &Deployment,
+    rollback: Option<&Deployment>,
+    events: &[LifecycleEvent],
+) -> Vec<String> {
     let failed = events
         .iter()
         .filter(|event| event.status == LifecycleEventStatus::Failed);
-    let failed = failed.map(|event| match &event.message {
+    let failed = failed.map(|event| match event.message.as_deref().map(without_stop) {
         Some(message) => format!("{} failed: {message}", event.name),
         None => format!("{} failed", event.name),
     });
-    let error = deployment
-        .error
-        .iter()
-        .map(|(code, sentence)| match sentence.as_str() {
-            "" => code.clone(),
-            sentence => format!("{} ({code})", sentence.trim_end_matches('.')),
+    let mut reasons: Vec<String> = failed.collect();
+    // CodeDeploy mostly says the same of the deployment and of its event: then only the code is new.
+    if let Some((code, sentence)) = &deployment.error {
+        let sentence = without_stop(sentence);
+        let is_known = reasons.iter().any(|known| known.contains(sentence));
+        reasons.push(match is_known || sentence.is_empty() {
+            true => code.clone(),
+            false => format!("{sentence} ({code})"),
         });
-    let back = deployment.rolled_back_by.iter();
-    let back = back.map(|id| format!("deployment `{id}` rolls it back"));
-    let rolls_back = deployment.rolls_back.iter();
-    let rolls_back = rolls_back.map(|id| format!("it rolls back deployment `{id}`"));
-    failed.chain(error).chain(back).chain(rolls_back).collect()
+    }
+    if let Some(rollback) = rollback {
+        let (id, status) = (&rollback.id, word(rollback.status));
+        reasons.push(format!("deployment `{id}` rolls it back ({status})"));
+    }
+    if let Some(id) = &deployment.rolls_back {
+        reasons.push(format!("it rolls back deployment `{id}`"));
+    }
+    reasons
+}
+
+fn without_stop(sentence: &str) -> &str {
+    sentence.trim().trim_end_matches('.')
 }
 
 #[cfg(test)]
@@ -135,9 +160,9 @@ mod tests {
 
     use super::*;
 
-    fn deployment(status: DeploymentStatus, creator: Creator, rolled_back: bool) -> Deployment {
+    fn deployment(id: &str, status: DeploymentStatus, creator: Creator) -> Deployment {
         Deployment {
-            id: "d-1".parse().unwrap(),
+            id: id.parse().unwrap(),
             application: "shop".parse().unwrap(),
             deployment_group: "web".parse().unwrap(),
             status,
@@ -149,20 +174,20 @@ mod tests {
                 "HOOK_EXECUTION_FAILURE".to_owned(),
                 "A hook failed.".to_owned(),
             )),
-            rolled_back_by: rolled_back.then(|| "d-2".parse().unwrap()),
+            rolled_back_by: None,
             rolls_back: None,
             rolls_back_on_failure: None,
             app_spec_sha256: None,
         }
     }
 
-    fn event(name: &str, status: LifecycleEventStatus) -> LifecycleEvent {
+    fn event(name: &str, status: LifecycleEventStatus, message: &str) -> LifecycleEvent {
         LifecycleEvent {
             name: name.to_owned(),
             status,
             started_at: None,
             ended_at: None,
-            message: Some("exit code 1".to_owned()),
+            message: Some(message.to_owned()),
         }
     }
 
@@ -170,81 +195,115 @@ mod tests {
     fn a_deployment_is_shifted_when_every_lifecycle_event_succeeded_and_none_is_missing() {
         use DeploymentStatus::{Created, Failed, InProgress, Ready, Stopped, Succeeded};
         use LifecycleEventStatus as Event;
-        let (caller, rollback) = (Creator::Caller, Creator::Rollback);
-        for (status, creator, rolled_back, last, expected) in [
-            (Created, caller, false, None, State::UnderWay),
+        let (caller, back) = (Creator::Caller, Creator::Rollback);
+        for (status, creator, rollback, last, expected) in [
+            (Created, caller, None, None, State::UnderWay),
             (
                 InProgress,
                 caller,
-                false,
+                None,
                 Some(Event::InProgress),
                 State::UnderWay,
             ),
             (
                 InProgress,
                 caller,
-                false,
+                None,
                 Some(Event::Pending),
                 State::UnderWay,
             ),
             (
                 InProgress,
                 caller,
-                false,
+                None,
                 Some(Event::Succeeded),
                 State::Shifted,
             ),
-            (Ready, caller, false, Some(Event::Pending), State::UnderWay),
+            (Ready, caller, None, Some(Event::Pending), State::UnderWay),
             (
                 Succeeded,
                 caller,
-                false,
+                None,
                 Some(Event::Succeeded),
                 State::Succeeded,
             ),
-            (Failed, caller, true, Some(Event::Failed), State::RolledBack),
-            (Failed, caller, false, Some(Event::Failed), State::Failed),
-            (Stopped, caller, false, None, State::Failed),
+            (
+                Failed,
+                caller,
+                Some(Created),
+                Some(Event::Failed),
+                State::RollingBack,
+            ),
+            (
+                Stopped,
+                caller,
+                Some(InProgress),
+                Some(Event::Failed),
+                State::RollingBack,
+            ),
+            (
+                Failed,
+                caller,
+                Some(Succeeded),
+                Some(Event::Failed),
+                State::RolledBack,
+            ),
+            (
+                Failed,
+                caller,
+                Some(Failed),
+                Some(Event::Failed),
+                State::Failed,
+            ),
+            (Failed, caller, None, Some(Event::Failed), State::Failed),
+            (Stopped, caller, None, None, State::Failed),
             (
                 InProgress,
-                rollback,
-                false,
+                back,
+                None,
                 Some(Event::Succeeded),
                 State::RollingBack,
             ),
             (
                 Succeeded,
-                rollback,
-                false,
+                back,
+                None,
                 Some(Event::Succeeded),
                 State::RolledBack,
             ),
         ] {
             let events = last.map(|last| {
-                vec![
-                    event("Install", Event::Succeeded),
-                    event("AfterAllowTraffic", last),
-                ]
+                let install = event("Install", Event::Succeeded, "");
+                vec![install, event("AfterAllowTraffic", last, "")]
             });
             let target = events.map(|lifecycle_events| DeploymentTarget { lifecycle_events });
-            let deployment = deployment(status, creator, rolled_back);
-            let found = progress(&deployment, target.as_ref(), &[], None);
+            let shown = deployment("d-1", status, creator);
+            let rollback = rollback.map(|status| deployment("d-2", status, back));
+            let found = progress(&shown, rollback.as_ref(), target.as_ref(), &[], None);
             assert_eq!(found.state, expected, "{status:?} {creator:?} {last:?}");
         }
     }
 
     #[test]
-    fn what_failed_comes_before_what_codedeploy_says_of_it() {
-        let deployment = deployment(DeploymentStatus::Failed, Creator::Caller, true);
-        let lifecycle_events = vec![event("AfterInstall", LifecycleEventStatus::Failed)];
-        let target = DeploymentTarget { lifecycle_events };
-        assert_eq!(
-            progress(&deployment, Some(&target), &[], None).reasons,
-            [
-                "AfterInstall failed: exit code 1",
-                "A hook failed (HOOK_EXECUTION_FAILURE)",
-                "deployment `d-2` rolls it back",
-            ]
-        );
+    fn what_failed_comes_first_and_nothing_is_said_twice() {
+        let failed = deployment("d-1", DeploymentStatus::Failed, Creator::Caller);
+        let back = deployment("d-2", DeploymentStatus::InProgress, Creator::Rollback);
+        for (message, of_deployment) in [
+            ("exit code 1", "A hook failed (HOOK_EXECUTION_FAILURE)"),
+            ("A hook failed.", "HOOK_EXECUTION_FAILURE"),
+        ] {
+            let failed_event = event("AfterInstall", LifecycleEventStatus::Failed, message);
+            let target = DeploymentTarget {
+                lifecycle_events: vec![failed_event],
+            };
+            assert_eq!(
+                progress(&failed, Some(&back), Some(&target), &[], None).reasons,
+                [
+                    &format!("AfterInstall failed: {}", without_stop(message)),
+                    of_deployment,
+                    "deployment `d-2` rolls it back (InProgress)",
+                ]
+            );
+        }
     }
 }
