@@ -196,6 +196,12 @@ impl Iam {
             .is_none_or(|role| role.trusts("scheduler.amazonaws.com", &keys))
     }
 
+    /// The ARN of the template's role of this logical id.
+    pub fn role_arn(&self, holder: &str) -> Option<String> {
+        let state = self.lock();
+        state.holder(holder).map(|role| role.role_arn.clone())
+    }
+
     /// The ARN that AWS reports for a function that calls.
     pub fn caller(&self, holder: &str) -> String {
         self.lock().caller(holder)

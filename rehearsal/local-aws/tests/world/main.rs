@@ -51,6 +51,8 @@ mod service_deployments;
 #[cfg(test)]
 mod service_hooks;
 #[cfg(test)]
+mod service_moved;
+#[cfg(test)]
 mod service_roles;
 #[cfg(test)]
 mod service_rolling;
