@@ -13,6 +13,7 @@ mod look;
 mod production;
 pub mod report;
 mod revision;
+pub mod role;
 mod stage;
 mod traffic;
 pub(crate) mod words;

@@ -35,6 +35,8 @@ mod registries;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
+mod roles;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod scaled;

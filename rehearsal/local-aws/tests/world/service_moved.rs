@@ -1,5 +1,7 @@
 //! A service of CodeDeploy's that is moved to ECS in place, by UpdateService's `deploymentController`.
 
+use std::time::Duration;
+
 use local_aws::assumption::Assumption;
 use local_aws::ecs::service::TaskSetStatus;
 use local_aws::elb::default_rule;
@@ -7,7 +9,7 @@ use local_aws::timeline::{Event, ListenerKind};
 use local_aws::world::World;
 use serde_json::{Value, json};
 
-use crate::aws::{self, PausedWorld, deploy, ecs, id, register, serves, world};
+use crate::aws::{self, PausedWorld, deploy, id, register, serves, world};
 use crate::deploying::{
     ROLE, answer_hooks, deployment, hooked, listed, refused, revision, service, shifts, stages,
     until_stage, update,
@@ -118,6 +120,8 @@ async fn a_moved_service_keeps_its_tasks_and_its_next_deployment_is_of_ecs() {
     assert_eq!(stages(&world).len(), 10);
     assert_eq!(shifts(&world)[shifted..], ["Test 100", "Production 100"]);
     assert_eq!(calls.lock().unwrap().len(), 1);
+    // ECS has it end before the last task of blue is gone.
+    world.pass(Duration::from_secs(120)).await;
     let sets = world.ecs.read(|state| {
         let service = state.service("prod", "web").unwrap();
         service.task_sets.len()
