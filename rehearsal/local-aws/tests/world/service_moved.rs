@@ -243,11 +243,8 @@ async fn a_move_lacks_nothing_that_its_strategy_needs() {
              try again.",
         ),
     ] {
-        assert_eq!(
-            refusal(&world, request.clone()).await,
-            expected,
-            "{request}"
-        );
+        let sentence = refusal(&world, request.clone()).await;
+        assert!(sentence.starts_with(expected), "{request}: {sentence}");
         assert_eq!(controller(&service(&world).await), "CODE_DEPLOY");
     }
     // AWS's list of moves has none back.
@@ -285,14 +282,7 @@ async fn codedeploy_deploys_a_moved_service_no_more() {
         (code.as_str(), sentence.as_str()),
         ("InvalidECSServiceException", NOT_CODE_DEPLOY)
     );
-    let request = json!({ "cluster": "prod", "service": "web" });
-    let sets = ecs(
-        &world,
-        "DescribeServices",
-        json!({ "cluster": "prod", "services": ["web"] }),
-    )
-    .await;
-    assert_eq!(sets["services"][0]["taskSets"], json!([]), "{request}");
+    assert_eq!(service(&world).await["taskSets"], json!([]));
     world.shutdown().await;
 }
 
