@@ -10,7 +10,7 @@ use crate::scenarios::run::{Run, play, play_otherwise};
 
 /// Every permission that the template grants, as `--without` takes it, with a short scenario that does not go as expected
 /// without it. The role of the time-out schedule is nobody's but the schedule's.
-const NEEDED: [(&str, &str); 131] = [
+const NEEDED: [(&str, &str); 133] = [
     ("HookRole:lambda:InvokeFunction", "native-ship"),
     ("ScheduleRole:lambda:InvokeFunction", "endless-migration"),
     (
@@ -376,6 +376,11 @@ const NEEDED: [(&str, &str); 131] = [
     (
         "start-deployment:iam:PassRole=arn:aws:iam::111122223333:role/greenlight-ScheduleRole",
         "rolling-ship",
+    ),
+    ("start-deployment:iam:GetRole", "native-hook-role"),
+    (
+        "start-deployment:iam:SimulatePrincipalPolicy",
+        "native-hook-role",
     ),
     ("start-deployment:scheduler:CreateSchedule", "rolling-ship"),
     ("start-deployment:scheduler:DeleteSchedule", "rolling-ship"),

@@ -7,7 +7,8 @@ use std::time::Duration;
 use aws::codedeploy::CodeDeploy;
 use aws::ecr::Ecr;
 use aws::ecs::Ecs;
-use aws::observe::{Member, Observer, Ours, Service};
+use aws::iam::Iam;
+use aws::observe::{Deploys, Member, Observer, Ours, Service};
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
 use futures_util::lock::Mutex;
@@ -17,6 +18,7 @@ use rules::ecs::GateFunctions;
 use rules::environment::{Mode, Starting};
 use rules::events::{Origin, StartEvent};
 use rules::misconfigured;
+use rules::moving::{self, Moving};
 use rules::names::PipelineName;
 use rules::reconcile::{self, Concerned, Effect, NothingToDo, Reconciliation, Search};
 use rules::start::Decision;
@@ -56,7 +58,13 @@ impl Handler {
         let (ecr, scheduler) = (Ecr::new(session), Scheduler::new(session));
         Self {
             start,
-            observer: Observer::new(ecr, ecs.clone(), codedeploy.clone(), scheduler.clone()),
+            observer: Observer::new(
+                ecr,
+                ecs.clone(),
+                codedeploy.clone(),
+                scheduler.clone(),
+                Iam::new(session),
+            ),
             ecs,
             codedeploy,
             scheduler,
@@ -209,7 +217,13 @@ impl Handler {
                 })
                 .collect();
             let acted = match service[0].effect {
-                Effect::DryRun => Acted::Done(self.dry_run(started, &members, &decisions).await?),
+                Effect::DryRun => {
+                    let mut reports = self.dry_run(started, &members, &decisions).await?;
+                    for (report, member) in reports.iter_mut().zip(&members) {
+                        report.moving = moving_to_ecs(started, &ours, member);
+                    }
+                    Acted::Done(reports)
+                }
                 Effect::Act => self.act(started, members, decisions).await?,
             };
             let reports = match acted {
@@ -281,7 +295,24 @@ pub fn ours(started: &Started<Starting>) -> Ours {
             test_traffic: topic.function(hooks.after_allow_test_traffic.as_str()),
             production_traffic: topic.function(hooks.after_allow_traffic.as_str()),
         },
+        hook_role: started.extra.hook_role_arn.clone(),
     }
+}
+
+/// What ECS's own deployments would need; none where ECS deploys already.
+fn moving_to_ecs(started: &Started<Starting>, ours: &Ours, member: &Member<'_>) -> Option<Moving> {
+    let group = match &member.observation.deploys {
+        Deploys::CodeDeploy(group) => group,
+        Deploys::Ecs(_) => return None,
+    };
+    let known = moving::Known {
+        group: &group.group,
+        behind: &group.load_balancer,
+        functions: &ours.functions,
+        hook_role: &started.extra.hook_role_arn,
+        region: started.settings.topic.region(),
+    };
+    Some(moving::moving(member.reconciliation.pipeline, known))
 }
 
 fn past_of(

@@ -1,8 +1,9 @@
 //! What became of one pipeline, for the log and the answer.
 
-use aws::observe::Member;
+use aws::observe::{Deploys, Member};
 use lambda::Failure;
 use rules::engine::Engine;
+use rules::moving::Moving;
 use rules::names::{DeploymentId, Image, RevisionArn, TaskArn};
 use rules::reconcile::Reconciliation;
 use rules::start::{self, Decision};
@@ -19,6 +20,9 @@ pub(crate) struct Report {
     pub(crate) changes: Vec<String>,
     engine: Option<Engine>,
     ignored: Vec<&'static str>,
+    not_known: Vec<String>,
+    /// What ECS's own deployments would need, where CodeDeploy deploys and a person asks what would be done.
+    pub(crate) moving: Option<Moving>,
 }
 
 impl Report {
@@ -49,6 +53,11 @@ impl Report {
             changes: Vec::new(),
             engine: Some(engine),
             ignored: engine.ignores(reconciliation.pipeline),
+            not_known: match &member.observation.deploys {
+                Deploys::CodeDeploy(_) => Vec::new(),
+                Deploys::Ecs(on_ecs) => on_ecs.not_known.clone(),
+            },
+            moving: None,
         }
     }
 
@@ -84,6 +93,8 @@ impl Report {
             changes: Vec::new(),
             engine: None,
             ignored: Vec::new(),
+            not_known: Vec::new(),
+            moving: None,
         }
     }
 
@@ -121,6 +132,8 @@ impl Report {
             "changes": self.changes,
             "engine": self.engine.map(|engine| engine.to_string()),
             "ignored": self.ignored,
+            "not_known": self.not_known,
+            "moving_to_ecs": self.moving.as_ref().map(Moving::to_json),
         })
     }
 }

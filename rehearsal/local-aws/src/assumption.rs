@@ -105,6 +105,8 @@ named! {
             "A service deployment is SUCCESSFUL when production has shifted, not when the bake time is over",
         "only-active-hooks-are-described" => OnlyActiveHooksAreDescribed:
             "`lifecycleHookDetails` has only the hooks that are in progress, not those of earlier stages",
+        "move-to-ecs-starts-a-deployment" => MoveToEcsStartsADeployment:
+            "An UpdateService that changes the deployment controller from CODE_DEPLOY to ECS starts a service deployment of what runs",
         "rollback-calls-every-traffic-hook" => RollbackCallsEveryTrafficHook:
             "A rollback calls the hooks of both traffic shifts again even if the deployment had not reached them",
     }

@@ -78,6 +78,9 @@ fn of_the_role(operation: &str, action: &str, message: &str) -> String {
              `ExecutionRoles` must match them"
                 .to_owned()
         }
+        ("iam:GetRole" | "iam:SimulatePrincipalPolicy", _) => format!(
+            "the stack's parameter `HookRoles` must match the role; the function's role has `{action}` for those alone"
+        ),
         _ => format!("the function's role needs `{action}`"),
     }
 }

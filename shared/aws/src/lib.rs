@@ -14,6 +14,7 @@ pub mod ecr;
 pub mod ecs;
 pub mod elb;
 pub mod follow;
+pub mod iam;
 mod kind;
 #[cfg(feature = "command")]
 pub mod lambda;

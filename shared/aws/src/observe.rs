@@ -10,6 +10,7 @@ mod judging;
 mod migrations;
 mod on_ecs;
 mod production;
+mod roles;
 mod service_deployments;
 mod template;
 
@@ -32,6 +33,7 @@ use crate::CallFailed;
 use crate::codedeploy::CodeDeploy;
 use crate::ecr::{Ecr, Place};
 use crate::ecs::Ecs;
+use crate::iam::Iam;
 use crate::scheduler::Scheduler;
 
 pub use deploys::{Accepted, Deploys, Group, OnEcs};
@@ -44,6 +46,7 @@ pub struct Observer {
     ecs: Ecs,
     codedeploy: CodeDeploy,
     scheduler: Scheduler,
+    iam: Iam,
 }
 
 /// The pipelines of one service, as they were observed.
@@ -71,6 +74,8 @@ pub struct Ours {
     pub stack: StackName,
     /// Its functions that hold the gates of ECS's own deployments.
     pub functions: GateFunctions,
+    /// ARN of the role with which ECS may call them.
+    pub hook_role: String,
 }
 
 /// What the pipelines of a service have in common.
@@ -84,7 +89,16 @@ struct Common {
 /// A service as it was described, and all that is in common where CodeDeploy deploys to it.
 enum Described {
     CodeDeploy(Box<Common>),
-    Ecs(Box<observed::Service>, Option<ecs::Strategy>),
+    Ecs(Box<OfEcs>),
+}
+
+/// A service that ECS deploys to, as it was described.
+struct OfEcs {
+    service: observed::Service,
+    /// None in rolling updates.
+    strategy: Option<ecs::Strategy>,
+    /// What is not known of the roles of its hooks.
+    not_known: Vec<String>,
 }
 
 /// A pipeline's candidate, and when ECR was asked for it.
@@ -180,12 +194,13 @@ pub enum ObserveFailed {
 
 impl Observer {
     /// With these clients. Those that act share theirs: making a client takes time at every cold start.
-    pub fn new(ecr: Ecr, ecs: Ecs, codedeploy: CodeDeploy, scheduler: Scheduler) -> Self {
+    pub fn new(ecr: Ecr, ecs: Ecs, codedeploy: CodeDeploy, scheduler: Scheduler, iam: Iam) -> Self {
         Self {
             ecr,
             ecs,
             codedeploy,
             scheduler,
+            iam,
         }
     }
 
@@ -207,9 +222,7 @@ impl Observer {
         let common = match common {
             Described::CodeDeploy(common) => *common,
             // After ECR was asked, as below.
-            Described::Ecs(service, strategy) => {
-                self.on_ecs(pipeline, ours, &service, strategy).await?
-            }
+            Described::Ecs(of_ecs) => self.on_ecs(pipeline, ours, *of_ecs).await?,
         };
         let mut observing = Service {
             members: Vec::new(),
@@ -240,7 +253,7 @@ impl Observer {
     async fn service(&self, pipeline: &Pipeline, ours: &Ours) -> Result<Described, ObserveFailed> {
         let (cluster, name) = (&pipeline.cluster, &pipeline.service);
         let service = self.ecs.describe_service(cluster, name).await?;
-        let strategy = match pipeline.engine(&service)? {
+        let (strategy, not_known) = match pipeline.engine(&service)? {
             Engine::CodeDeploy => {
                 let common = self.on_codedeploy(pipeline, &service).await?;
                 return Ok(Described::CodeDeploy(Box::new(common)));
@@ -248,14 +261,19 @@ impl Observer {
             Engine::Native(strategy) => {
                 let fits = ecs::fits_native(pipeline, &service, &ours.functions);
                 fits.map_err(Mismatch::from)?;
-                Some(strategy)
+                let roles = self.roles(pipeline, &service, ours).await;
+                (Some(strategy), roles.map_err(Mismatch::from)?)
             }
             Engine::Rolling => {
                 ecs::fits_rolling(pipeline, &service).map_err(Mismatch::from)?;
-                None
+                (None, Vec::new())
             }
         };
-        Ok(Described::Ecs(Box::new(service), strategy))
+        Ok(Described::Ecs(Box::new(OfEcs {
+            service,
+            strategy,
+            not_known,
+        })))
     }
 
     async fn on_codedeploy(

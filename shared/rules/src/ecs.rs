@@ -14,6 +14,7 @@ mod production;
 mod progress;
 pub mod report;
 mod revision;
+pub mod role;
 mod stage;
 mod traffic;
 pub(crate) mod words;

@@ -38,6 +38,9 @@ pub const FINISH_MIGRATION_ARN: &str = "GREENLIGHT_FINISH_MIGRATION_ARN";
 /// (`run-migration`, `finish-migration`, `start-deployment`, `report-outcome` and `check-production` only).
 pub const SCHEDULE_ROLE_ARN: &str = "GREENLIGHT_SCHEDULE_ROLE_ARN";
 
+/// ARN of the role with which ECS calls the hooks of services that it deploys itself (`start-deployment` only).
+pub const HOOK_ROLE_ARN: &str = "GREENLIGHT_HOOK_ROLE_ARN";
+
 /// How outcomes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageFormat {
@@ -118,6 +121,8 @@ pub struct Starting {
     pub registry: RegistryHost,
     /// The role with which the schedule calls that looks at a deployment of ECS's while it is under way.
     pub schedule_role_arn: String,
+    /// The role with which ECS calls the hooks of services that it deploys itself, where a service names this stack's.
+    pub hook_role_arn: String,
 }
 
 impl Starting {
@@ -134,11 +139,13 @@ impl Starting {
             "the ARN of an IAM role",
             problems,
         );
+        let hook_role_arn = arn(variables, HOOK_ROLE_ARN, "the ARN of an IAM role", problems);
         Some(Self {
             hooks: hooks?,
             mode: mode?,
             registry: registry?,
             schedule_role_arn: schedule_role_arn?,
+            hook_role_arn: hook_role_arn?,
         })
     }
 }

@@ -17,6 +17,7 @@ pub mod listener_rule;
 pub mod message;
 pub mod migration;
 pub mod misconfigured;
+pub mod moving;
 pub mod names;
 pub mod native;
 pub mod observed;

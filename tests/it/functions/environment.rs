@@ -1,6 +1,6 @@
 //! What `template.yaml` sets for the functions, each in its own environment there. Here all get all of it.
 
-pub(super) const OF_GREENLIGHT: [(&str, &str); 10] = [
+pub(super) const OF_GREENLIGHT: [(&str, &str); 11] = [
     (
         "GREENLIGHT_TOPIC_ARN",
         "arn:aws:sns:eu-central-1:111122223333:outcomes",
@@ -22,5 +22,9 @@ pub(super) const OF_GREENLIGHT: [(&str, &str); 10] = [
     (
         "GREENLIGHT_SCHEDULE_ROLE_ARN",
         "arn:aws:iam::111122223333:role/r",
+    ),
+    (
+        "GREENLIGHT_HOOK_ROLE_ARN",
+        "arn:aws:iam::111122223333:role/greenlight-HookRole",
     ),
 ];

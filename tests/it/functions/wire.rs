@@ -318,7 +318,7 @@ fn response(operation: &str, is_form: bool, answer: Answer) -> Option<Response> 
 /// EventBridge Scheduler answers with the status of its kind, the others with 400.
 fn status_of(code: &str) -> u16 {
     match code {
-        "ResourceNotFoundException" => 404,
+        "ResourceNotFoundException" | "NoSuchEntity" => 404,
         _ => 400,
     }
 }

@@ -205,6 +205,11 @@ fn what_is_no_single_pattern_of_names_is_refused() {
             &["", arn, "/shop", "a b"],
         ),
         (
+            "HookRoles",
+            &["*", "ecs-hooks-*", "team/hooks"],
+            &["", arn, "/hooks", "a,b"],
+        ),
+        (
             "Applications",
             &["*", "AppECS-prod-*", "my.app+1"],
             &["", "app/group", "a,b", "a:b"],

@@ -209,6 +209,7 @@ async fn operate(world: &World, service: &str, operation: &Operation) -> anyhow:
             service_deployments::answer_pause(world, service, *action).await
         }
         Operation::PutRuleBack => service_deployments::put_rule_back(world, service),
+        Operation::MoveToEcs(how) => person::move_to_ecs(world, service, how).await,
     }
 }
 

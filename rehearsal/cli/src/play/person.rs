@@ -3,17 +3,21 @@
 use anyhow::Context;
 use local_aws::codedeploy::requests::DeploymentWait;
 use local_aws::codedeploy::{Deployment, Group};
-use local_aws::elb::Condition;
+use local_aws::elb::{Condition, default_rule};
+use local_aws::identity::ACCOUNT;
 use local_aws::lambda::{Answer, Refused};
+use local_aws::service_deployment::stage::Stage;
 use local_aws::world::World;
 use serde_json::{Value, json};
 
 use super::console::call;
 use super::service_deployments;
-use crate::scenario::AfterStop;
+use crate::scenario::{AfterStop, Moved};
 
 /// The priority of a person's listener rule.
 const RULE_PRIORITY: u32 = 10;
+/// The template's role with which ECS calls its hooks.
+const HOOK_ROLE: &str = "HookRole";
 
 pub(super) async fn stop(world: &World, service: &str, then: AfterStop) -> anyhow::Result<()> {
     if service_deployments::are_of(world, service) {
@@ -72,6 +76,57 @@ pub(super) async fn redeploy(world: &World, service: &str, version: &str) -> any
     call(world, "CodeDeploy_20141006.CreateDeployment", &request)
         .await
         .map(drop)
+}
+
+/// What the documents say of moving a service to ECS's own deployments: one UpdateService with the target groups and the listeners' rules
+/// that the deployment group has.
+pub(super) async fn move_to_ecs(world: &World, service: &str, how: &Moved) -> anyhow::Result<()> {
+    let group = group(world, service)?;
+    let balanced = world.ecs.read(|state| {
+        let found = state.service(&group.cluster, service)?;
+        Some(found.load_balancer.clone())
+    });
+    let balanced = balanced.with_context(|| format!("`{service}` is not a service"))?;
+    let mut groups = group.target_groups.iter();
+    let other = groups.find(|group| group.arn != balanced.target_group_arn);
+    let other = other.context("its deployment group has one target group")?;
+    let mut advanced = json!({
+        "alternateTargetGroupArn": other.arn,
+        "productionListenerRule": default_rule(&group.production_listener),
+        "roleArn": format!("arn:aws:iam::{ACCOUNT}:role/ecsInfrastructureRole"),
+    });
+    if let Some(test) = &group.test_listener {
+        advanced["testListenerRule"] = json!(default_rule(test));
+    }
+    let role = world.iam.role_arn(HOOK_ROLE);
+    let role = role.with_context(|| format!("the template has no role `{HOOK_ROLE}`"))?;
+    let functions = world.lambda.functions();
+    let hook = |(binary, stage): &(String, Stage)| {
+        let mut functions = functions.iter();
+        let function = functions.find(|function| function.binary_name == *binary);
+        let function = function.with_context(|| format!("there is no `{binary}`"))?;
+        let arn = local_aws::identity::arn("lambda", &format!("function:{}", function.name));
+        anyhow::Ok(
+            json!({ "hookTargetArn": arn, "roleArn": role, "lifecycleStages": [stage.as_str()] }),
+        )
+    };
+    let hooks = how.hooks.iter().map(hook).collect::<Result<Vec<_>, _>>()?;
+    let members = json!({
+        "deploymentController": { "type": "ECS" },
+        "deploymentConfiguration": {
+            "strategy": how.strategy.as_str(),
+            "bakeTimeInMinutes": 5,
+            "deploymentCircuitBreaker": { "enable": true, "rollback": true },
+            "lifecycleHooks": hooks,
+        },
+        "loadBalancers": [{
+            "targetGroupArn": balanced.target_group_arn,
+            "containerName": balanced.container,
+            "containerPort": balanced.port,
+            "advancedConfiguration": advanced,
+        }],
+    });
+    service_deployments::update(world, service, members).await
 }
 
 /// What infrastructure code does on a change: its own last revision of the service's family, with this environment variable

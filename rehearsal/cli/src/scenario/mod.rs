@@ -22,8 +22,8 @@ pub(crate) use checks::{Expectation, Provided, claims, dead_letters, history, ne
 pub(crate) use event::{EventFile, of_event};
 pub(crate) use setting::Impossible;
 pub(crate) use step::{
-    AfterStop, DeliveryFaults, Forgery, How, Moment, Operation, PauseAction, Queued, Reached,
-    Request, Step, Wanted,
+    AfterStop, DeliveryFaults, Forgery, How, Moment, Moved, Operation, PauseAction, Queued,
+    Reached, Request, Step, Wanted,
 };
 
 /// A rehearsal to play.

@@ -3,6 +3,7 @@
 //! Between two steps that wait, the clock stands still: a step is performed at the moment that the previous one waited
 //! for.
 
+mod moved;
 mod phrase;
 mod text;
 mod words;
@@ -15,6 +16,7 @@ use local_aws::ecr::{ImageSettings, IndexSettings, StorageClass};
 use local_aws::events::DeliveryFault;
 use serde_json::{Value, json};
 
+pub(crate) use moved::Moved;
 pub(crate) use text::image;
 pub(crate) use words::duration;
 
@@ -169,6 +171,8 @@ pub(crate) enum Operation {
     AnswerPause(PauseAction),
     /// Infrastructure code lets the production rule forward to the first target group alone, as it created it.
     PutRuleBack,
+    /// UpdateService's `deploymentController`, with all that ECS needs to deploy a service of CodeDeploy's.
+    MoveToEcs(Moved),
 }
 
 /// ContinueServiceDeployment's `action`.

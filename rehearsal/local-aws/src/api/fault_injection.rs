@@ -238,6 +238,10 @@ fn failure(request: &Request) -> ApiError {
             "ServiceUnavailableException",
             "The service cannot complete the request.",
         ),
+        Service::Iam if request.operation == "SimulatePrincipalPolicy" => {
+            ("PolicyEvaluation", UNKNOWN)
+        }
+        Service::Iam => ("ServiceFailure", UNKNOWN),
         Service::Sns => ("InternalError", UNKNOWN),
         Service::Lambda => ("ServiceException", UNKNOWN),
         Service::Events => ("InternalException", UNKNOWN),
@@ -264,7 +268,9 @@ fn throttled(service: Service) -> ApiError {
     let (code, status) = match service {
         Service::Scheduler => ("ThrottlingException", 429),
         Service::Lambda => ("TooManyRequestsException", 429),
-        Service::CloudWatch | Service::Elb | Service::Sns | Service::Sts => ("Throttling", 400),
+        Service::CloudWatch | Service::Elb | Service::Iam | Service::Sns | Service::Sts => {
+            ("Throttling", 400)
+        }
         Service::CodeDeploy
         | Service::Ecr
         | Service::Ecs

@@ -113,7 +113,7 @@ pub(super) fn denial(aws: &Aws, service: Service, action: &str, function: &str) 
 fn denied(service: Service, message: String) -> ApiError {
     match service {
         Service::Sns => ApiError::new("AuthorizationError", message).with_status(403),
-        Service::CloudWatch | Service::Elb | Service::Sts => {
+        Service::CloudWatch | Service::Elb | Service::Iam | Service::Sts => {
             ApiError::new("AccessDenied", message).with_status(403)
         }
         Service::Lambda | Service::Scheduler => {
@@ -149,6 +149,7 @@ fn sentence(service: Service, refusal: &Refusal) -> String {
         | Service::Ecs
         | Service::Elb
         | Service::Events
+        | Service::Iam
         | Service::Lambda
         | Service::Logs
         | Service::Scheduler

@@ -20,6 +20,9 @@ const OF_ECS: [&str; 6] = [
     "tasks",
 ];
 
+/// The Region that IAM's calls are signed for.
+const OF_IAM: &str = "us-east-1";
+
 /// Refuses a call for another Region, unless it is for ECR and there is a registry in that Region. A resource of this Region
 /// that it names is answered as that Region would, where that is recorded; otherwise this Region's endpoint refuses the
 /// signature.
@@ -29,6 +32,13 @@ pub(super) fn check(request: &Request, registries: &Repositories) -> Result<(), 
         // Public programs report this sentence.
         let message = "Invalid Region in ARN";
         return Err(ApiError::new("InvalidParameterException", message));
+    }
+    if request.service == Service::Iam {
+        // It has one endpoint, whose Region this is (IAM endpoints and quotas, AWS General Reference).
+        return match signed.filter(|signed| *signed != OF_IAM) {
+            None => Ok(()),
+            Some(other) => Err(unfit(request.service.protocol(), other)),
+        };
     }
     let Some(other) = signed.filter(|signed| *signed != REGION) else {
         return Ok(());
@@ -62,6 +72,7 @@ pub(super) fn check(request: &Request, registries: &Repositories) -> Result<(), 
         | Service::Ecs
         | Service::Elb
         | Service::Events
+        | Service::Iam
         | Service::Logs
         | Service::Scheduler
         | Service::SecretsManager => Err(unfit(request.service.protocol(), other)),
@@ -215,6 +226,9 @@ mod tests {
         }
         assert_eq!(refused(Service::Ecs, json!({}), REGION), None);
         assert_eq!(refused(Service::Sts, json!({}), "us-east-1"), None);
+        assert_eq!(refused(Service::Iam, json!({}), "us-east-1"), None);
+        let (code, _) = refused(Service::Iam, json!({}), REGION).unwrap();
+        assert_eq!(code, "SignatureDoesNotMatch");
         assert_eq!(refused(Service::Ecr, json!({}), "eu-west-1"), None);
         let (code, _) = refused(Service::Ecr, json!({}), "us-east-1").unwrap();
         assert_eq!(code, "InvalidSignatureException");

@@ -9,6 +9,7 @@ pub enum Service {
     Ecs,
     Elb,
     Events,
+    Iam,
     Lambda,
     Logs,
     Scheduler,
@@ -31,17 +32,19 @@ pub enum Protocol {
 }
 
 const ELB_NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
+const IAM_NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 const SNS_NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 pub(super) const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 impl Service {
-    pub const ALL: [Service; 12] = [
+    pub const ALL: [Service; 13] = [
         Service::CloudWatch,
         Service::CodeDeploy,
         Service::Ecr,
         Service::Ecs,
         Service::Elb,
         Service::Events,
+        Service::Iam,
         Service::Lambda,
         Service::Logs,
         Service::Scheduler,
@@ -59,6 +62,7 @@ impl Service {
             Service::Ecs => "ecs",
             Service::Elb => "elasticloadbalancing",
             Service::Events => "events",
+            Service::Iam => "iam",
             Service::Lambda => "lambda",
             Service::Logs => "logs",
             Service::Scheduler => "scheduler",
@@ -76,6 +80,7 @@ impl Service {
             }
             Service::SecretsManager => Protocol::JsonWithCapitals,
             Service::Elb => Protocol::Query(ELB_NAMESPACE),
+            Service::Iam => Protocol::Query(IAM_NAMESPACE),
             Service::Sns => Protocol::Query(SNS_NAMESPACE),
             Service::Sts => Protocol::Query(STS_NAMESPACE),
             Service::Lambda | Service::Scheduler => Protocol::Rest,
@@ -92,6 +97,7 @@ impl Service {
             Service::Ecs => "AmazonEC2ContainerServiceV20141113",
             Service::Elb => "2015-12-01",
             Service::Events => "AWSEvents",
+            Service::Iam => "2010-05-08",
             Service::Logs => "Logs_20140328",
             Service::SecretsManager => "secretsmanager",
             Service::Sns => "2010-03-31",

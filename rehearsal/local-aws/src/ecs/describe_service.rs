@@ -130,7 +130,8 @@ impl Service {
         answer
     }
 
-    fn describe_load_balancers(&self) -> Vec<Value> {
+    /// `loadBalancers`.
+    pub fn describe_load_balancers(&self) -> Vec<Value> {
         match self.controller.ecs() {
             Some(managed) => managed.load_balancers.clone(),
             None => vec![describe_target(&self.load_balancer)],

@@ -196,6 +196,18 @@ impl Iam {
             .is_none_or(|role| role.trusts("scheduler.amazonaws.com", &keys))
     }
 
+    /// The first role of the template that is so.
+    pub fn role(&self, is: impl Fn(&Principal) -> bool) -> Option<Principal> {
+        let state = self.lock();
+        state.principals.iter().find(|role| is(role)).cloned()
+    }
+
+    /// The ARN of the template's role of this logical id.
+    pub fn role_arn(&self, holder: &str) -> Option<String> {
+        let state = self.lock();
+        state.holder(holder).map(|role| role.role_arn.clone())
+    }
+
     /// The ARN that AWS reports for a function that calls.
     pub fn caller(&self, holder: &str) -> String {
         self.lock().caller(holder)

@@ -1,6 +1,7 @@
 //! The roles of the template, and what their policies say.
 
 use anyhow::bail;
+use serde_json::Value;
 
 use super::condition::Keys;
 use super::policy::{Effect, Origin, Statement, Trust, trusts};
@@ -17,6 +18,8 @@ pub struct Principal {
     pub session: String,
     pub statements: Vec<Statement>,
     pub trust: Vec<Trust>,
+    /// The trust policy as it is written.
+    pub trust_document: Value,
     /// ARN of the function's on-failure destination.
     pub on_failure: Option<String>,
 }
@@ -78,6 +81,15 @@ impl Principal {
             }
         }
         allowed
+    }
+
+    /// The word of IAM's policy simulator for an action on a resource.
+    pub fn simulated(&self, action: &str, resource: &str) -> &'static str {
+        match self.decide(&Permission::new(action, resource)) {
+            Ok(_) => "allowed",
+            Err(Why::ExplicitlyDenied | Why::ResourceDenies) => "explicitDeny",
+            Err(Why::NothingAllows | Why::ResourceAllowsNothing) => "implicitDeny",
+        }
     }
 
     pub(super) fn granted_by_template(&self) -> Vec<Grant> {

@@ -15,6 +15,7 @@ fn principal(holder: &str, statements: Value) -> Principal {
         session: "greenlight-one".to_owned(),
         statements: identity_policy(&json!({ "Statement": statements }), Origin::Template).unwrap(),
         trust: Vec::new(),
+        trust_document: Value::Null,
         on_failure: None,
     }
 }

@@ -223,6 +223,20 @@ impl State {
     /// The revision that the newest deployment that came to an end left serving.
     pub fn last_successful(&self, cluster: &str, service: &str) -> Option<&str> {
         let mut deployments = self.deployments.iter().rev();
-        deployments.find_map(|one| one.is_of(cluster, service).then(|| one.survivor())?)
+        let left =
+            deployments.find_map(|one| one.is_of(cluster, service).then(|| one.survivor())?);
+        left.or_else(|| self.adopted(cluster, service))
+    }
+
+    /// The revision that no deployment brought: CodeDeploy left it to a service that was moved. That ECS goes back to it is inferred.
+    fn adopted(&self, cluster: &str, service: &str) -> Option<&str> {
+        let of_service = |revision: &&ServiceRevision| {
+            (revision.cluster.as_str(), revision.service.as_str()) == (cluster, service)
+        };
+        let mut revisions = self.revisions.iter().filter(of_service);
+        let brought = |digits: &str| self.deployments.iter().any(|one| one.target == digits);
+        revisions
+            .find(|revision| !brought(&revision.digits))
+            .map(|revision| revision.digits.as_str())
     }
 }

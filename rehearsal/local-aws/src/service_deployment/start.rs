@@ -12,7 +12,7 @@ use super::service_deployments::ServiceDeployments;
 use super::share::Share;
 use super::stage::Stage;
 use super::status::{Status, StopRequest};
-use super::{announce, engine};
+use super::{announce, engine, task_sets};
 use crate::assumption::Assumption;
 use crate::ecs::service::Service;
 use crate::identity::arn;
@@ -43,6 +43,33 @@ pub fn start(deployments: &Arc<ServiceDeployments>, cluster: &str, name: &str) -
         .background
         .spawn(engine::run(deployments.clone(), arn.clone()));
     Some(arn)
+}
+
+/// Makes a service revision of the tasks that CodeDeploy left, which ECS's first deployment replaces. That they become one is
+/// inferred: a deployment has service revisions as its sources.
+pub fn adopt(deployments: &ServiceDeployments, cluster: &str, name: &str) {
+    let service = deployments
+        .ecs
+        .read(|state| state.service(cluster, name).cloned());
+    let Some((service, set)) = service.and_then(|service| {
+        let set = service.primary()?.clone();
+        Some((service, set))
+    }) else {
+        return;
+    };
+    let managed = service.controller.ecs();
+    let two = managed.and_then(|managed| managed.two_groups.as_ref());
+    let adopted = ServiceRevision {
+        digits: task_sets::digits_of(&set),
+        task_definition: set.task_definition,
+        platform_version: set.platform_version,
+        network_configuration: set.network_configuration,
+        target_group: Some(set.load_balancer.target_group_arn),
+        production_rule: two.map(|two| two.production_rule.clone()),
+        created_at: set.created_at,
+        ..revision(deployments, &service, set.created_at)
+    };
+    deployments.write(|state| state.revisions.push(adopted));
 }
 
 /// A service revision with all that the service has now.

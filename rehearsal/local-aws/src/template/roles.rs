@@ -46,6 +46,7 @@ struct Role {
     arn: String,
     statements: Vec<Statement>,
     trust: Vec<Trust>,
+    trust_document: Value,
 }
 
 /// Returns every role of the template with its holder: those of functions, and those that no function has.
@@ -72,6 +73,7 @@ pub(super) fn principals(
         role_arn: role.arn,
         statements: role.statements,
         trust: role.trust,
+        trust_document: role.trust_document,
         on_failure: None,
     }));
     Ok(principals)
@@ -122,14 +124,15 @@ fn role(scope: &Scope, logical_id: &str, resource: &Value) -> anyhow::Result<Rol
         let read = identity_policy(&policy["PolicyDocument"], Origin::Template);
         statements.extend(read.with_context(|| format!("in the policy `{name}`"))?);
     }
-    let trust = trust_policy(&properties["AssumeRolePolicyDocument"])
-        .context("in `AssumeRolePolicyDocument`")?;
+    let trust_document = properties["AssumeRolePolicyDocument"].clone();
+    let trust = trust_policy(&trust_document).context("in `AssumeRolePolicyDocument`")?;
     let arn = scope.attribute(logical_id, "Arn")?;
     Ok(Role {
         logical_id: logical_id.to_owned(),
         arn: arn.as_str().unwrap_or_default().to_owned(),
         statements,
         trust,
+        trust_document,
     })
 }
 
@@ -144,7 +147,7 @@ fn of_function(
         declared.property("/EventInvokeConfig/DestinationConfig/OnFailure/Destination")?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let role_arn = declared.property("/Role")?.as_ref().map(text);
-    let (role_arn, statements, trust) = match role_arn {
+    let (role_arn, statements, trust_document) = match role_arn {
         Some(arn) => {
             let role = roles.iter().find(|role| role.arn == arn);
             let role = role.with_context(|| {
@@ -152,14 +155,14 @@ fn of_function(
                     "its role `{arn}` is not one of the template, so its permissions are unknown (hint: `!GetAtt ROLE.Arn`)"
                 )
             })?;
-            (arn, role.statements.clone(), role.trust.clone())
+            (arn, role.statements.clone(), role.trust_document.clone())
         }
         None => {
             let role = format!(
                 "arn:aws:iam::{ACCOUNT}:role/{STACK}-{}Role",
                 declared.logical_id
             );
-            (role, made_by_sam(declared)?, lambda_trust()?)
+            (role, made_by_sam(declared)?, lambda_trust())
         }
     };
     let principal = Principal {
@@ -167,17 +170,18 @@ fn of_function(
         role_arn,
         session: text(&name),
         statements,
-        trust,
+        trust: trust_policy(&trust_document)?,
+        trust_document,
         on_failure: on_failure.as_ref().map(text),
     };
     principal.check_lambda_is_trusted()?;
     Ok(principal)
 }
 
-fn lambda_trust() -> anyhow::Result<Vec<Trust>> {
-    trust_policy(&json!({ "Statement": {
+fn lambda_trust() -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": "lambda.amazonaws.com" },
-    }}))
+    }] })
 }
 
 fn made_by_sam(declared: &Declared<'_>) -> anyhow::Result<Vec<Statement>> {

@@ -35,6 +35,8 @@ mod registries;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
+mod roles;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod scaled;
@@ -50,6 +52,8 @@ mod service_containers;
 mod service_deployments;
 #[cfg(test)]
 mod service_hooks;
+#[cfg(test)]
+mod service_moved;
 #[cfg(test)]
 mod service_roles;
 #[cfg(test)]

@@ -59,6 +59,15 @@ fn group_from(call: &Call, group: &DeploymentGroupInfo) -> Result<DeploymentGrou
         rolls_back: group
             .auto_rollback_configuration()
             .is_some_and(translate::rolls_back_on_failure),
+        alarms: group
+            .alarm_configuration()
+            .filter(|alarms| alarms.enabled())
+            .map(|alarms| alarms.alarms())
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|alarm| alarm.name())
+            .map(str::to_owned)
+            .collect(),
     })
 }
 

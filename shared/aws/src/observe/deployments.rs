@@ -74,10 +74,12 @@ impl Observer {
                 .filter_map(|deployment| codedeploy::attempt(pipeline, deployment))
                 .collect();
             if let Deploys::Ecs(on_ecs) = deploys {
+                let ordered_at = candidate.ordered_at;
+                let of_ecs = self.service_attempts(pipeline, all, time, ordered_at, &attempts);
+                let of_ecs = of_ecs.await?;
                 let migrations = on_ecs.migrations.iter();
                 attempts.extend(migrations.flat_map(|one| one.attempts(pipeline, candidate)));
-                let of_ecs = self.service_attempts(pipeline, all, time, candidate.ordered_at);
-                attempts.extend(of_ecs.await?);
+                attempts.extend(of_ecs);
             }
             Ok(attempts)
         };

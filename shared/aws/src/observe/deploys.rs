@@ -55,6 +55,8 @@ pub struct OnEcs {
     pub placement: Placement,
     /// The migrations that run before its updates; none where none does.
     pub migrations: Option<Migrations>,
+    /// What is not known of the roles of its hooks, a sentence each.
+    pub not_known: Vec<String>,
 }
 
 /// A revision that the service wants and that no deployment is listed for.

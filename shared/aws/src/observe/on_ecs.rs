@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rules::config::Pipeline;
-use rules::ecs::{self, ServiceRevision, Serving, Shipping, Status, Strategy};
+use rules::ecs::{self, ServiceRevision, Serving, Shipping, Status};
 use rules::engine::Mismatch;
 use rules::migration;
 use rules::names::{RevisionArn, ServiceDeploymentArn, ServiceRevisionArn};
@@ -11,7 +11,7 @@ use rules::observed::{self, Placement, TaskCount, TaskDefinition};
 use time::UtcDateTime;
 
 use super::production::Serves;
-use super::{Accepted, Common, Deploys, ObserveFailed, Observer, OnEcs, Ours};
+use super::{Accepted, Common, Deploys, ObserveFailed, Observer, OfEcs, OnEcs, Ours};
 use crate::CallFailed;
 use crate::ecs::ServiceDeployments;
 
@@ -32,9 +32,14 @@ impl Observer {
         &self,
         pipeline: &Pipeline,
         ours: &Ours,
-        service: &observed::Service,
-        strategy: Option<Strategy>,
+        of_ecs: OfEcs,
     ) -> Result<Common, ObserveFailed> {
+        let OfEcs {
+            service,
+            strategy,
+            not_known,
+        } = of_ecs;
+        let service = &service;
         let (cluster, name) = (&pipeline.cluster, &pipeline.service);
         let listed = self
             .ecs
@@ -77,6 +82,7 @@ impl Observer {
             newest_target: listed.first().and_then(|newest| newest.target.clone()),
             placement: placement_of(service, service_revision.as_ref()),
             migrations: None,
+            not_known,
         };
         match active {
             Some(active) => {

@@ -21,13 +21,14 @@ const IN_ONE_CALL: usize = 20;
 
 impl Observer {
     /// The service's deployments since `since`, as attempts of the pipeline. What those before `ordered_at` deployed is not read: of them
-    /// only what they have in common with a later one counts.
+    /// only what they have in common with a later one counts. `before` are those from before the service was moved to ECS.
     pub(super) async fn service_attempts(
         &self,
         pipeline: &Pipeline,
         all: &[&Pipeline],
         since: UtcDateTime,
         ordered_at: UtcDateTime,
+        before: &[Attempt],
     ) -> Result<Vec<Attempt>, CallFailed> {
         let (cluster, service) = (&pipeline.cluster, &pipeline.service);
         let which = ServiceDeployments::CreatedSince(since);
@@ -67,7 +68,7 @@ impl Observer {
                 source,
                 definition,
             };
-            attempts.push(ecs::attempt(pipeline, all, &shipping));
+            attempts.push(ecs::attempt(pipeline, all, &shipping, before));
         }
         Ok(attempts)
     }

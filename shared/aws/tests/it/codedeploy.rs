@@ -46,6 +46,7 @@ async fn a_group_says_what_it_deploys_to() {
         "deploymentConfigName": "CodeDeployDefault.ECSAllAtOnce",
         "ecsServices": [{"serviceName": "web", "clusterName": "prod"}],
         "autoRollbackConfiguration": {"enabled": true, "events": ["DEPLOYMENT_FAILURE", "OF_TOMORROW"]},
+        "alarmConfiguration": {"enabled": true, "alarms": [{"name": "web-errors"}]},
         "loadBalancerInfo": {"targetGroupPairInfoList": [{
             "targetGroups": [{"name": "web-blue"}, {"name": "web-green"}],
             "prodTrafficRoute": {"listenerArns": [listener("a")]},
@@ -67,6 +68,7 @@ async fn a_group_says_what_it_deploys_to() {
         test_listener: Some(listener("b").parse().unwrap()),
         deployment_config: Some("CodeDeployDefault.ECSAllAtOnce".parse().unwrap()),
         rolls_back: true,
+        alarms: vec!["web-errors".to_owned()],
     };
     assert_eq!(found, Ok(expected));
 }
@@ -77,7 +79,10 @@ async fn a_group_of_another_platform_or_without_a_test_listener_is_still_a_group
     for (info, service) in [
         (json!({"computePlatform": "Server"}), None),
         (
-            json!({"ecsServices": [{"serviceName": "web", "clusterName": cluster}]}),
+            json!({
+                "ecsServices": [{"serviceName": "web", "clusterName": cluster}],
+                "alarmConfiguration": {"enabled": false, "alarms": [{"name": "web-errors"}]},
+            }),
             Some(("prod".parse().unwrap(), "web".parse().unwrap())),
         ),
     ] {
@@ -93,6 +98,7 @@ async fn a_group_of_another_platform_or_without_a_test_listener_is_still_a_group
             test_listener: None,
             deployment_config: None,
             rolls_back: false,
+            alarms: vec![],
         };
         assert_eq!(found, expected);
     }

@@ -7,6 +7,7 @@ mod codedeploy_acts;
 mod ecr;
 mod ecs;
 mod failures;
+mod iam;
 mod listener_rules;
 mod others;
 mod secrets_manager;

@@ -44,6 +44,8 @@ pub(crate) struct Request {
     pub(crate) signed: bool,
     /// The Region that the signature is for, or nothing.
     pub(crate) region: String,
+    /// The service that the signature is for, or nothing.
+    pub(crate) service: String,
     pub(crate) body: String,
 }
 
@@ -163,6 +165,9 @@ async fn answer(
             // `Credential=<key>/<date>/<Region>/<service>/aws4_request`
             region: text("authorization")
                 .and_then(|header| header.split('/').nth(2).map(str::to_owned))
+                .unwrap_or_default(),
+            service: text("authorization")
+                .and_then(|header| header.split('/').nth(3).map(str::to_owned))
                 .unwrap_or_default(),
             body: String::from_utf8(body.to_vec()).unwrap(),
         });

@@ -22,6 +22,8 @@ pub struct DeploymentGroup {
     pub deployment_config: Option<DeploymentConfigName>,
     /// Whether it rolls a deployment back that fails: automatic rollback is on, and `DEPLOYMENT_FAILURE` among its events.
     pub rolls_back: bool,
+    /// The alarms that stop a deployment; empty where none does.
+    pub alarms: Vec<String>,
 }
 
 /// A CodeDeploy deployment (GetDeployment, BatchGetDeployments).

@@ -2,6 +2,7 @@
 //! nobody would know.
 
 use super::hook::{Hook, HookTarget};
+use super::role::CannotInvoke;
 use super::stage::Stage;
 use super::traffic::TrafficRule;
 use crate::config::{MigrationRevision, Pipeline, WithoutRollback};
@@ -18,6 +19,17 @@ pub struct GateFunctions {
     pub test_traffic: String,
     /// `check-production`
     pub production_traffic: String,
+}
+
+impl GateFunctions {
+    /// All of them.
+    pub fn all(&self) -> [&str; 3] {
+        [
+            &self.migration,
+            &self.test_traffic,
+            &self.production_traffic,
+        ]
+    }
 }
 
 /// A pipeline that does not fit its service.
@@ -52,6 +64,9 @@ pub enum Mismatch {
         /// The function.
         function: String,
     },
+    /// ECS could not call a gate with the role that it has.
+    #[error(transparent)]
+    CannotInvoke(#[from] CannotInvoke),
     /// A listener stands where a rule has to.
     #[error(
         "service `{service}` names the listener `{given}` as {which}, expected one of its rules (hint: `aws elbv2 describe-rules \

@@ -34,6 +34,9 @@ pub struct Shipping {
 /// once, or at the next reconciliation after a crash; who deploys it later goes back to it by hand.
 const DEPLOYED_WITHIN: Duration = Duration::days(1);
 
+/// By how much the time of a registration is read too late at most.
+const ROUNDED_UP: Duration = Duration::SECOND;
+
 /// A deployment that has not ended, as the pipeline sees it; `all` are the pipelines of its service.
 pub fn active(
     pipeline: &Pipeline,
@@ -78,21 +81,42 @@ pub fn accepted(
     }
 }
 
-/// A deployment as the pipeline's attempt to carry out an order.
-pub fn attempt(pipeline: &Pipeline, all: &[&Pipeline], shipping: &Shipping) -> Attempt {
+/// A deployment as the pipeline's attempt to carry out an order; `before` are those of the engine that deployed to the service before it
+/// was moved to ECS.
+pub fn attempt(
+    pipeline: &Pipeline,
+    all: &[&Pipeline],
+    shipping: &Shipping,
+    before: &[Attempt],
+) -> Attempt {
     let deployment = &shipping.deployment;
+    let order = order(pipeline, shipping);
     Attempt {
         deployment: deployment.arn.id(),
-        order: order(pipeline, shipping),
         beside: beside(pipeline, all, shipping),
         created_at: deployment.created_at,
         end: end(shipping),
         ended_at: deployment.ended_at(),
-        content: shipping
-            .target
-            .as_ref()
-            .map(|target| target.revision.to_string()),
+        content: moved_with(shipping, order.as_ref(), before).or_else(|| {
+            let target = shipping.target.as_ref();
+            target.map(|target| target.revision.to_string())
+        }),
+        order,
     }
+}
+
+/// The content of the deployment before the move that this one repeats: the same order, by a revision that was there already. Whoever
+/// moves a service deploys what runs; taken for a tag that was moved back, it would make all due again that failed since.
+fn moved_with(shipping: &Shipping, order: Option<&Order>, before: &[Attempt]) -> Option<String> {
+    let registered_at = revision::registered_at(shipping.definition.as_ref()?)?;
+    let of = |order: &Order| (order.digest.clone(), order.tag.clone(), order.ordered_at);
+    let moved = order.filter(|order| order.ordered_at.is_some()).map(of)?;
+    let mut before = before.iter();
+    let repeated = before.find(|earlier| {
+        let order = earlier.order.as_ref().map(of);
+        earlier.created_at + ROUNDED_UP > registered_at && order.as_ref() == Some(&moved)
+    });
+    repeated?.content.clone()
 }
 
 /// Whether a service revision that was deployed successfully ran this image in a container of the pipeline.

@@ -25,7 +25,6 @@ pub use schedules::{
     LOOK_EVERY_MINUTES, claim, claimed_until, gate, is_claimed, look, look_judged, look_until,
     looked_at, may_be_untold,
 };
-};
 pub use target::{concerned, image};
 pub use told::Told;
 

@@ -1,6 +1,8 @@
-//! The parts of a line: words, texts between words, durations.
+//! The parts of a line: words, texts between words, durations, faults of deliveries.
 
 use std::time::Duration;
+
+use local_aws::events::{DeliveryFault, Refusal};
 
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_once(' ')?;
@@ -29,4 +31,25 @@ pub(super) fn between<'a>(text: &'a str, before: &str, behind: &str) -> Option<&
 pub(super) fn word(text: &str) -> Option<String> {
     let is_word = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == ',');
     is_word.then(|| text.to_owned())
+}
+
+pub(super) fn delivery_fault(text: &str) -> Option<DeliveryFault> {
+    match text {
+        "lost" => return Some(DeliveryFault::Lost),
+        "twice" => return Some(DeliveryFault::Twice),
+        _ => {}
+    }
+    if let Some(delay) = text.strip_prefix("late by ") {
+        return Some(DeliveryFault::Late(duration(delay)?));
+    }
+    let (times, refusal) = between(text, "refused ", ")")?.split_once(" times (")?;
+    let refusals = [
+        Refusal::Throttled,
+        Refusal::TimedOut,
+        Refusal::NoPermissions,
+        Refusal::NoResource,
+    ];
+    let mut refusals = refusals.into_iter();
+    let refusal = refusals.find(|known| format!("{known:?}") == refusal)?;
+    Some(DeliveryFault::Refused(times.parse().ok()?, refusal))
 }

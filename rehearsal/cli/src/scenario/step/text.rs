@@ -7,9 +7,9 @@ use local_aws::cloudwatch::AlarmState;
 use local_aws::codedeploy::requests::DeploymentWait;
 use local_aws::ecr::{ImageSettings, IndexSettings, StorageClass};
 use local_aws::ecs::container::TAKES;
-use local_aws::events::{DeliveryFault, Refusal};
 
-use super::phrase::{between, duration, optional, word};
+use super::moved::Moved;
+use super::phrase::{between, delivery_fault, duration, optional, word};
 use super::words::{REPOSITORY, TAG, TAKES_MINUTES, name};
 use super::{
     AfterStop, DeliveryFaults, Forgery, How, Moment, Operation, PauseAction, Queued, Reached,
@@ -27,7 +27,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Step>) -> Form {
 }
 
 /// All forms of lines, except the moments of `until` and `when`.
-const FORMS: [Form; 35] = [
+const FORMS: [Form; 36] = [
     form("push index VERSION [to REPOSITORY] [as TAG, …]", |line| {
         let image = image(line.strip_prefix("push index ")?)?;
         let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
@@ -151,6 +151,13 @@ const FORMS: [Form; 35] = [
         let service = between(line, "put the production rule of ", " back")?;
         operate(service, Operation::PutRuleBack)
     }),
+    form(
+        "move SERVICE to ECS STRATEGY[, FUNCTION at STAGE, …]",
+        |line| {
+            let (service, how) = line.strip_prefix("move ")?.split_once(" to ECS ")?;
+            operate(service, Operation::MoveToEcs(Moved::read(how)?))
+        },
+    ),
     form("desire N tasks of SERVICE", |line| {
         let (count, service) = line.strip_prefix("desire ")?.split_once(" tasks of ")?;
         Some(Step::Desire {
@@ -324,27 +331,6 @@ fn delivery_faults(text: &str) -> Option<Step> {
     }))
 }
 
-fn delivery_fault(text: &str) -> Option<DeliveryFault> {
-    match text {
-        "lost" => return Some(DeliveryFault::Lost),
-        "twice" => return Some(DeliveryFault::Twice),
-        _ => {}
-    }
-    if let Some(delay) = text.strip_prefix("late by ") {
-        return Some(DeliveryFault::Late(duration(delay)?));
-    }
-    let (times, refusal) = between(text, "refused ", ")")?.split_once(" times (")?;
-    let refusals = [
-        Refusal::Throttled,
-        Refusal::TimedOut,
-        Refusal::NoPermissions,
-        Refusal::NoResource,
-    ];
-    let mut refusals = refusals.into_iter();
-    let refusal = refusals.find(|known| format!("{known:?}") == refusal)?;
-    Some(DeliveryFault::Refused(times.parse().ok()?, refusal))
-}
-
 fn store(text: &str, class: StorageClass) -> Option<Step> {
     let (version, repository) = optional(text, " of ");
     let repository = word(repository.unwrap_or(REPOSITORY))?;
@@ -476,6 +462,8 @@ mod tests {
             "continue the pause of web",
             "roll back the pause of web",
             "put the production rule of web back",
+            "move web to ECS linear",
+            "move web to ECS blue-green, run-migration at PRE_SCALE_UP, check-test-traffic at POST_TEST_TRAFFIC_SHIFT",
             "until web is in a pause",
             "until web has PRE_SCALE_UP InProgress",
             "until any service has a deployment ROLLBACK_SUCCESSFUL",
@@ -488,6 +476,8 @@ mod tests {
             "deploy MODE to web",
             "force a deployment of",
             "continue the pause",
+            "move web to ECS rolling",
+            "move web to ECS canary, run-migration at SCALE_UP",
             "until web has PRE_SCALE_UP SUCCESSFULLY",
         ] {
             assert!(line.parse::<Step>().is_err(), "{line}");

@@ -63,6 +63,7 @@ impl Display for Step {
                 Operation::Force => write!(f, "force a deployment of {service}"),
                 Operation::AnswerPause(action) => write!(f, "{action} the pause of {service}"),
                 Operation::PutRuleBack => write!(f, "put the production rule of {service} back"),
+                Operation::MoveToEcs(how) => write!(f, "move {service} to ECS {how}"),
             },
             Step::Desire { service, count } => write!(f, "desire {count} tasks of {service}"),
             Step::KeepPath { service, path } => {

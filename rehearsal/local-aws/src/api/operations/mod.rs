@@ -9,6 +9,7 @@ mod ecr;
 mod ecs;
 mod elb;
 mod events;
+mod iam;
 mod lambda;
 mod logs;
 mod scheduler;
@@ -60,6 +61,7 @@ fn of(service: Service) -> impl Iterator<Item = &'static Operation> {
         Service::Ecs => ecs::OPERATIONS,
         Service::Elb => elb::OPERATIONS,
         Service::Events => &[events::OPERATIONS],
+        Service::Iam => &[iam::OPERATIONS],
         Service::Lambda => &[lambda::OPERATIONS],
         Service::Logs => &[logs::OPERATIONS],
         Service::Scheduler => &[scheduler::OPERATIONS],
@@ -99,7 +101,9 @@ pub(super) fn missing(service: Service) -> fn(&str) -> ApiError {
                 format!("{member} can not be blank."),
             )
         },
-        Service::Elb | Service::Sts => |member| ApiError::new("ValidationError", not_null(member)),
+        Service::Elb | Service::Iam | Service::Sts => {
+            |member| ApiError::new("ValidationError", not_null(member))
+        }
         Service::Lambda => {
             |member| ApiError::new("InvalidParameterValueException", not_null(member))
         }

@@ -113,6 +113,7 @@ mod tests {
             test_listener: listener("test").parse().ok(),
             deployment_config: None,
             rolls_back: false,
+            alarms: Vec::new(),
         })));
         observed
     }

@@ -332,6 +332,7 @@ fn a_start_without_a_rollback_says_what_a_failure_would_mean() {
             test_listener: None,
             deployment_config: None,
             rolls_back,
+            alarms: Vec::new(),
         })));
         match decide(&pipeline, &observed).unwrap() {
             Report::Publish(outcome) => outcome.next,

@@ -129,7 +129,7 @@ fn end_of(deployment: ServiceDeployment, is_newest: bool) -> Option<End> {
         ..ours('c', deployment)
     };
     let pipeline = &pipelines(&["shop/web"])[0];
-    attempt(pipeline, &[pipeline], &shipping).end
+    attempt(pipeline, &[pipeline], &shipping, &[]).end
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn tried(deployments: &[Shipping]) -> Vec<End> {
     let pipeline = &pipelines(&["shop/web"])[0];
     let attempts = deployments
         .iter()
-        .map(|shipping| attempt(pipeline, &[pipeline], shipping));
+        .map(|shipping| attempt(pipeline, &[pipeline], shipping, &[]));
     let tried = start::attempts(pipeline, &candidate('c'), attempts.collect());
     tried
         .into_iter()
@@ -264,7 +264,7 @@ fn one_that_greenlight_stopped_for_a_newer_image_is_superseded_though_it_ends_ro
     let judged = |deployments: &[&Shipping]| {
         let attempts = deployments
             .iter()
-            .map(|shipping| attempt(pipeline, &[pipeline], shipping));
+            .map(|shipping| attempt(pipeline, &[pipeline], shipping, &[]));
         start::attempts(pipeline, &candidate('c'), attempts.collect()).len()
     };
     assert_eq!(judged(&[&stopped, &newer]), 0);
@@ -289,13 +289,50 @@ fn who_goes_back_by_hand_to_an_old_revision_gives_no_order() {
     ));
     back.target = Some(service_revision(1, 1, &[("shop/web", 'a')]));
     let pipeline = &pipelines(&["shop/web"])[0];
-    let order = attempt(pipeline, &[pipeline], &back).order.unwrap();
+    let order = attempt(pipeline, &[pipeline], &back, &[]).order.unwrap();
     assert_eq!(
         (order.digest, order.tag, order.ordered_at),
         (sha('a'), None, None)
     );
     // So `c` shipped and is rolled back by hand; an order of `a` by the tag would make `c` due again.
     assert_eq!(tried(&[shipped, back]), [End::Succeeded]);
+}
+
+#[test]
+fn what_ran_when_a_service_was_moved_is_no_new_order_and_what_failed_before_stays_failed() {
+    let pipeline = &pipelines(&["shop/web"])[0];
+    let by_codedeploy = |id: &str, digit, at, end| Attempt {
+        order: Some(Order {
+            digest: sha(digit),
+            ordered_at: Some(second(at)),
+            tag: "latest".parse().ok(),
+            repository: None,
+            brings: None,
+        }),
+        created_at: second(at + 10),
+        content: Some(format!("the AppSpec of {digit}")),
+        ..start::tests::attempt(id, Some(end), sha(digit))
+    };
+    let before = [
+        by_codedeploy("d-1", 'a', -1000, End::Succeeded),
+        by_codedeploy("d-2", 'c', 0, End::Failed),
+    ];
+    let judged = |registered_at, ordered_at| {
+        let mut moved = ours('a', deployment("SUCCESSFUL", 500));
+        let marks = marks('a', ordered_at);
+        moved.definition = Some(definition(1, &[("shop/web", 'a')], registered_at, marks));
+        let attempt = attempt(pipeline, &[pipeline], &moved, &before);
+        let all = before.iter().cloned().chain([attempt]).collect();
+        let tried = start::attempts(pipeline, &candidate('c'), all);
+        let ends: Vec<End> = tried.into_iter().filter_map(|one| one.end).collect();
+        ends
+    };
+    assert_eq!(judged(-995, -1000), [End::Failed]);
+    // Registered a moment before it was deployed, and read a moment later.
+    assert_eq!(judged(-990, -1000), [End::Failed]);
+    // Registered anew, or for another order: the tag was moved back, and `c` by it.
+    assert_eq!(judged(450, -1000), []);
+    assert_eq!(judged(-995, 400), []);
 }
 
 #[test]

@@ -265,17 +265,21 @@ impl EcsText<'_> {
     }
 }
 
-/// `run-migration at PRE_SCALE_UP, POST_SCALE_UP within 30 minutes, then continue`
+/// `run-migration at PRE_SCALE_UP, POST_SCALE_UP as ScheduleRole within 30 minutes, then continue`
 fn hook(text: &str, functions: &[&str]) -> Result<Value, String> {
     let wrong = || {
         format!(
-            "`{text}` is not a hook, expected `FUNCTION | pause at STAGE, … [within N minutes[, then continue]]`"
+            "`{text}` is not a hook, expected `FUNCTION | pause at STAGE, … [as ROLE] [within N minutes[, then continue]]`"
         )
     };
     let (name, rest) = text.split_once(" at ").ok_or_else(wrong)?;
     let (stages, timeout) = match rest.split_once(" within ") {
         Some((stages, timeout)) => (stages, Some(timeout)),
         None => (rest, None),
+    };
+    let (stages, role) = match stages.split_once(" as ") {
+        Some((stages, role)) => (stages, Some(role)),
+        None => (stages, None),
     };
     let stages: Vec<&str> = stages.split(", ").collect();
     for stage in &stages {
@@ -294,10 +298,10 @@ fn hook(text: &str, functions: &[&str]) -> Result<Value, String> {
         hook["targetType"] = json!("PAUSE");
     } else if let Some((_, logical_id)) = template.find(|(known, _)| *known == name) {
         hook["hookTargetArn"] = json!(logical_id);
-        hook["roleArn"] = json!(HOOK_ROLE);
+        hook["roleArn"] = json!(role.unwrap_or(HOOK_ROLE));
     } else if functions.contains(&name) {
         hook["hookTargetArn"] = json!(arn("lambda", &format!("function:{name}")));
-        hook["roleArn"] = json!(arn_of_role(OWN_HOOK_ROLE));
+        hook["roleArn"] = json!(role.map_or_else(|| arn_of_role(OWN_HOOK_ROLE), str::to_owned));
     } else {
         let known = HOOKS.map(|(known, _)| known);
         let known = [&known, functions, &[PAUSE]].concat();

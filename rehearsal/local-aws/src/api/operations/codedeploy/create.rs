@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::group_request::check_controller;
 use super::lookup::{config, group};
 use super::permissions::{application_arn, config_arn, named_group_arn};
 use super::settings;
@@ -27,6 +28,11 @@ fn create_deployment(call: Call<'_>) -> Answer {
     let rollback_on = settings::rollback_on(&call.input)?;
     let alarms = settings::alarms(&call.input, "overrideAlarmConfiguration")?;
     let config_name = call.input.text("deploymentConfigName")?;
+    let of_group = call
+        .aws
+        .codedeploy
+        .read(|state| group(call, state).cloned())?;
+    check_controller(call, &of_group.cluster, &of_group.service)?;
     let (id, now) = (call.aws.ids.deployment(), call.aws.clock.now());
     // Read and written under one lock, so that of two concurrent callers only one succeeds.
     let created = call.aws.codedeploy.write(|state| {

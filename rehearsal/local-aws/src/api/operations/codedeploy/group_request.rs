@@ -7,6 +7,7 @@ use crate::api::error::ApiError;
 use crate::api::operation::Call;
 use crate::codedeploy::traffic::ALL_AT_ONCE;
 use crate::codedeploy::{Alarms, Group};
+use crate::service_deployment::controller::Controller;
 
 /// The parts of a request to create or change a group, those that it has.
 pub(super) struct Request {
@@ -72,7 +73,25 @@ fn service(call: Call<'_>) -> Result<Option<(String, String)>, ApiError> {
             format!("The Amazon ECS service {name} in cluster {cluster} could not be found");
         ApiError::new("InvalidECSServiceException", message)
     };
-    found.ok_or_else(none).map(Some)
+    let (cluster, name) = found.ok_or_else(none)?;
+    check_controller(call, &cluster, &name)?;
+    Ok(Some((cluster, name)))
+}
+
+/// Reported of groups; that CreateDeployment says the same where a service was moved since is inferred.
+pub(super) fn check_controller(call: Call<'_>, cluster: &str, name: &str) -> Result<(), ApiError> {
+    let controller = call
+        .aws
+        .ecs
+        .read(|state| Some(state.service(cluster, name)?.controller.clone()));
+    match controller {
+        Some(Controller::Ecs(_) | Controller::External) => Err(ApiError::new(
+            "InvalidECSServiceException",
+            "Deployment group's ECS service must be configured for a CODE_DEPLOY deployment controller.",
+        )),
+        // One that is gone fails the deployment, not the call.
+        Some(Controller::CodeDeploy) | None => Ok(()),
+    }
 }
 
 pub(super) fn new_group(

@@ -1,5 +1,6 @@
 //! ECS's operations.
 
+mod change_controller;
 mod clusters;
 mod create_service;
 mod load_balancers;

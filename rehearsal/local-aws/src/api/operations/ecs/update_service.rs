@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::change_controller::{self, Controlled};
 use super::load_balancers::{self, Balanced};
 use super::placement;
 use super::services::{described, invalid, on_service, service};
@@ -26,8 +27,8 @@ pub(super) const OPERATIONS: &[Operation] =
             .bucket(Bucket::ServiceModify),
     ];
 
-/// The members that name UpdateService's service and its desired count.
-const TAKEN: [&str; 3] = ["cluster", "service", "desiredCount"];
+/// The members that name UpdateService's service and its desired count, and the controller that the service has.
+const TAKEN: [&str; 4] = ["cluster", "service", "desiredCount", "deploymentController"];
 /// The other members that UpdateService accepts for a service of the CODE_DEPLOY controller.
 const OPTIONS: [&str; 6] = [
     "deploymentConfiguration",
@@ -49,18 +50,25 @@ pub(super) const NOT_SIMULATED: [&str; 6] = [
 
 fn update_service(call: Call<'_>) -> Answer {
     let service = call.aws.ecs.read(|state| service(call, state).cloned())?;
-    match &service.controller {
-        Controller::CodeDeploy => {
+    let controlled = change_controller::controlled(call, &service.controller)?;
+    match (&service.controller, controlled) {
+        (Controller::CodeDeploy, Controlled::ByEcs) => {
+            let managed = change_controller::move_to_ecs(call, &service)?;
+            update_here(call, &service, &managed)
+        }
+        (Controller::CodeDeploy, Controlled::AsBefore) => {
             let by = "a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.";
             update_elsewhere(call, &service, by)
         }
         // Inferred from the sentence for CODE_DEPLOY.
-        Controller::External => {
+        (Controller::External, Controlled::AsBefore | Controlled::ByEcs) => {
             let by =
                 "an EXTERNAL deployment controller. Use CreateTaskSet to start a new deployment.";
             update_elsewhere(call, &service, by)
         }
-        Controller::Ecs(managed) => update_here(call, &service, managed),
+        (Controller::Ecs(managed), Controlled::AsBefore | Controlled::ByEcs) => {
+            update_here(call, &service, managed)
+        }
     }
 }
 
@@ -70,7 +78,7 @@ fn update_elsewhere(call: Call<'_>, service: &Service, by: &str) -> Answer {
         return Err(invalid(format!("{refused} on services with {by}")));
     }
     let configuration = call.input.structure("deploymentConfiguration")?;
-    check_configuration_elsewhere(configuration, service.controller.as_str())?;
+    check_configuration_elsewhere(configuration)?;
     let (desired, options) = changes(&call.input, &service.launch_type)?;
     call.aws.ecs.write(|state| {
         if let Some(service) = state.service_mut(&service.cluster, &service.name) {
@@ -81,19 +89,20 @@ fn update_elsewhere(call: Call<'_>, service: &Service, by: &str) -> Answer {
     answer(call, service)
 }
 
-/// Inferred: the API Reference states only that it is for rolling updates.
-fn check_configuration_elsewhere(
-    configuration: Option<Input<'_>>,
-    controller: &str,
-) -> Result<(), ApiError> {
-    let breaks =
-        configuration.is_some_and(|given| given.value("deploymentCircuitBreaker").is_some());
-    match breaks {
-        true => Err(invalid(format!(
-            "deploymentCircuitBreaker is not supported with a {controller} deployment controller."
-        ))),
-        false => Ok(()),
+/// The sentences are AWS's (ECS Developer Guide, "Troubleshooting Amazon ECS deployment strategy updates").
+fn check_configuration_elsewhere(configuration: Option<Input<'_>>) -> Result<(), ApiError> {
+    let is_given = |member| configuration.is_some_and(|given| given.value(member).is_some());
+    for (member, feature) in [
+        ("deploymentCircuitBreaker", "Deployment circuit breaker"),
+        ("alarms", "Alarm based rollback"),
+    ] {
+        if is_given(member) {
+            return Err(invalid(format!(
+                "{feature} feature is only supported with ECS deployment controller. Update to ECS deployment controller and try again."
+            )));
+        }
     }
+    Ok(())
 }
 
 fn answer(call: Call<'_>, service: &Service) -> Answer {
@@ -105,31 +114,9 @@ fn answer(call: Call<'_>, service: &Service) -> Answer {
 /// way is no error: the newest wins.
 fn update_here(call: Call<'_>, service: &Service, managed: &EcsManaged) -> Answer {
     check_members(call)?;
-    let (desired, mut options) = changes(&call.input, &service.launch_type)?;
-    options.remove("deploymentConfiguration");
-    let mut next = service.clone();
-    let managed = configured(call, managed)?;
-    let balanced = balanced(call, service, &managed)?;
-    let revision = wanted_revision(call, Some(&service.task_definition))?;
-    check_container(&revision, &balanced.target)?;
-    check_target_type(call, &revision, &balanced.target)?;
-    next.desired_count = desired.unwrap_or(service.desired_count);
-    next.options.extend(options);
-    next.task_definition = revision.arn();
-    next.load_balancer = balanced.target;
-    if let Some(network) = call.input.structure("networkConfiguration")? {
-        next.network_configuration = Value::Object(network.raw().clone());
-    }
-    if let Some(platform) = platform(&call.input, &service.launch_type)? {
-        platform.clone_into(&mut next.platform_version);
-    }
-    next.controller = Controller::Ecs(Box::new(EcsManaged {
-        load_balancers: balanced.given,
-        two_groups: balanced.two_groups,
-        ..managed
-    }));
-    let is_forced = call.input.boolean("forceNewDeployment")? == Some(true);
-    let needs_deployment = is_forced || differs(service, &next);
+    let next = changed(call, service, managed)?;
+    let is_forced = call.input.boolean("forceNewDeployment")? == Some(true)
+        || change_controller::starts_a_deployment(call, &service.controller);
     let previous = call.aws.service_deployments.read(|state| {
         let mut all = state.of_service(&service.cluster, &service.name);
         all.next().map(|newest| (newest.arn.clone(), newest.status))
@@ -138,7 +125,7 @@ fn update_here(call: Call<'_>, service: &Service, managed: &EcsManaged) -> Answe
     let is_rolling_back = previous
         .as_ref()
         .is_some_and(|(_, status)| *status == Status::RollbackInProgress);
-    if needs_deployment
+    if (is_forced || differs(service, &next))
         && is_rolling_back
         && assumptions.hold(Assumption::UpdateDuringRollbackIsRefused)
     {
@@ -161,6 +148,13 @@ fn update_here(call: Call<'_>, service: &Service, managed: &EcsManaged) -> Answe
         };
         starts
     });
+    if service.controller.ecs().is_none() {
+        start::adopt(
+            &call.aws.service_deployments,
+            &service.cluster,
+            &service.name,
+        );
+    }
     if starts {
         start::start(
             &call.aws.service_deployments,
@@ -177,16 +171,44 @@ fn update_here(call: Call<'_>, service: &Service, managed: &EcsManaged) -> Answe
     Ok(answer)
 }
 
-/// What a deployment brings: the members whose text says that they trigger one.
+/// The service as the request wants it.
+fn changed(call: Call<'_>, service: &Service, managed: &EcsManaged) -> Result<Service, ApiError> {
+    let (desired, options) = changes(&call.input, &service.launch_type)?;
+    let mut next = service.clone();
+    let managed = configured(call, managed)?;
+    let balanced = balanced(call, service, &managed)?;
+    let revision = wanted_revision(call, Some(&service.task_definition))?;
+    check_container(&revision, &balanced.target)?;
+    check_target_type(call, &revision, &balanced.target)?;
+    next.desired_count = desired.unwrap_or(service.desired_count);
+    next.options.extend(options);
+    next.options.remove("deploymentConfiguration");
+    next.task_definition = revision.arn();
+    next.load_balancer = balanced.target;
+    if let Some(network) = call.input.structure("networkConfiguration")? {
+        next.network_configuration = Value::Object(network.raw().clone());
+    }
+    if let Some(platform) = platform(&call.input, &service.launch_type)? {
+        platform.clone_into(&mut next.platform_version);
+    }
+    next.controller = Controller::Ecs(Box::new(EcsManaged {
+        load_balancers: balanced.given,
+        two_groups: balanced.two_groups,
+        ..managed
+    }));
+    Ok(next)
+}
+
+/// What a deployment brings: the members whose text says that they trigger one. A change of the controller is another matter.
 fn differs(before: &Service, after: &Service) -> bool {
-    let load_balancers = |service: &Service| {
-        let ecs = service.controller.ecs();
-        ecs.map(|ecs| ecs.load_balancers.clone())
+    let is_balanced_otherwise = match (before.controller.ecs(), after.controller.ecs()) {
+        (Some(before), Some(after)) => before.load_balancers != after.load_balancers,
+        (None, _) | (_, None) => false,
     };
     before.task_definition != after.task_definition
         || before.network_configuration != after.network_configuration
         || before.platform_version != after.platform_version
-        || load_balancers(before) != load_balancers(after)
+        || is_balanced_otherwise
 }
 
 fn check_members(call: Call<'_>) -> Result<(), ApiError> {
@@ -197,19 +219,7 @@ fn check_members(call: Call<'_>) -> Result<(), ApiError> {
     if let Some(member) = NOT_SIMULATED.iter().find(is_given) {
         return Err(invalid(not_simulated(&format!("{member} of a service"))));
     }
-    let controller = call.input.structure("deploymentController")?;
-    match controller
-        .map(|given| given.required_text("type"))
-        .transpose()?
-    {
-        None | Some("ECS") => Ok(()),
-        Some("CODE_DEPLOY") => Err(invalid(
-            "Unable to update the deployment controller of a service from ECS to CODE_DEPLOY.",
-        )),
-        Some(other) => Err(invalid(not_simulated(&format!(
-            "a change of the deployment controller to {other}"
-        )))),
-    }
+    Ok(())
 }
 
 /// With the request's `deploymentConfiguration`, which does not trigger a deployment.
@@ -388,7 +398,7 @@ mod tests {
             ),
             (
                 json!({ "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true } } }),
-                "deploymentCircuitBreaker is not supported with a CODE_DEPLOY deployment controller.",
+                "Deployment circuit breaker feature is only supported with ECS deployment controller. Update to ECS deployment controller and try again.",
             ),
             (
                 json!({ "placementStrategy": [{ "type": "random" }] }),
@@ -398,7 +408,7 @@ mod tests {
         for (request, wanted) in cases {
             let input = Input::new(&request, missing).unwrap();
             let configuration = input.structure("deploymentConfiguration").unwrap();
-            let checked = check_configuration_elsewhere(configuration, "CODE_DEPLOY");
+            let checked = check_configuration_elsewhere(configuration);
             let outcome = match checked.and_then(|()| changes(&input, "FARGATE")) {
                 Ok((desired, options)) => format!("{desired:?} {}", Value::Object(options)),
                 Err(error) => error.message,

@@ -1,0 +1,154 @@
+//! IAM: what a role trusts, and what its policies say.
+//!
+//! Two calls of the Query protocol, sent by SNS's client, which speaks that, too: IAM's own crate has more than 170 operations, and is
+//! compiled for minutes. Only endpoint, Region and service name are IAM's; signing, retries and timeouts stay the SDK's, and IAM's errors
+//! have the shape of SNS's.
+
+use aws_sdk_sns::Client;
+use aws_sdk_sns::config::interceptors::BeforeTransmitInterceptorContextMut;
+use aws_sdk_sns::config::{Builder, ConfigBag, Intercept, Region, RuntimeComponents};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_types::SigningName;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde_json::Value;
+
+use crate::Session;
+use crate::call::{Call, CallFailed};
+use crate::wire::{RawAnswer, replace_body};
+
+/// The version of IAM's API.
+const VERSION: &str = "2010-05-08";
+
+/// Where IAM is (AWS General Reference, "IAM endpoints and quotas"): the beginning of a partition's Regions, the Region that calls are
+/// signed for, the endpoint.
+const ENDPOINTS: [(&str, &str, &str); 3] = [
+    (
+        "cn-",
+        "cn-north-1",
+        "https://iam.cn-north-1.amazonaws.com.cn",
+    ),
+    (
+        "us-gov-",
+        "us-gov-west-1",
+        "https://iam.us-gov.amazonaws.com",
+    ),
+    ("", "us-east-1", "https://iam.amazonaws.com"),
+];
+
+/// IAM's operations.
+#[derive(Debug, Clone)]
+pub struct Iam {
+    client: Client,
+}
+
+impl Iam {
+    /// A client of this session.
+    pub fn new(session: &Session) -> Self {
+        let config = session.config();
+        let here = config.region().map_or("", |region| region.as_ref());
+        let mut endpoints = ENDPOINTS.into_iter();
+        let found = endpoints.find(|(beginning, ..)| here.starts_with(beginning));
+        let mut own = Builder::from(config);
+        if let Some((_, region, endpoint)) = found {
+            own = own.region(Region::new(region));
+            // One address that is given for all services is IAM's as well.
+            if config.endpoint_url().is_none() {
+                own = own.endpoint_url(endpoint);
+            }
+        }
+        Self {
+            client: Client::from_conf(own.build()),
+        }
+    }
+
+    /// The role's trust policy; `role` is its name, without its path.
+    ///
+    /// # Errors
+    /// The call failed; [`Kind::NotFound`](crate::Kind::NotFound) where there is no such role.
+    pub async fn get_role(&self, role: &str) -> Result<Value, CallFailed> {
+        let call = Call::new("iam:GetRole", role);
+        let answer = self.ask(&call, "GetRole", &[("RoleName", role)]).await?;
+        let policy = element(&answer, "AssumeRolePolicyDocument");
+        let policy = call.required(policy, "AssumeRolePolicyDocument")?;
+        let policy = percent_decode_str(policy).decode_utf8_lossy();
+        serde_json::from_str(&policy).map_err(|error| call.unexpected(&error.to_string()))
+    }
+
+    /// What the role's policies say to an action on a resource: `allowed`, `implicitDeny` or `explicitDeny`.
+    ///
+    /// # Errors
+    /// The call failed; [`Kind::NotFound`](crate::Kind::NotFound) where there is no such role.
+    pub async fn simulate_principal_policy(
+        &self,
+        role_arn: &str,
+        action: &str,
+        resource: &str,
+    ) -> Result<String, CallFailed> {
+        let call = Call::new("iam:SimulatePrincipalPolicy", role_arn);
+        let members = [
+            ("PolicySourceArn", role_arn),
+            ("ActionNames.member.1", action),
+            ("ResourceArns.member.1", resource),
+        ];
+        let answer = self.ask(&call, "SimulatePrincipalPolicy", &members).await?;
+        let decision = element(&answer, "EvalDecision").map(str::to_owned);
+        call.required(decision, "EvalDecision")
+    }
+
+    async fn ask(
+        &self,
+        call: &Call,
+        action: &str,
+        members: &[(&str, &str)],
+    ) -> Result<String, CallFailed> {
+        let mut body = format!("Action={action}&Version={VERSION}");
+        for (member, value) in members {
+            let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+            body = format!("{body}&{member}={value}");
+        }
+        let raw = RawAnswer::default();
+        let sent = self
+            .client
+            .list_topics()
+            .customize()
+            .mutate_request(move |request| replace_body(request, &body))
+            .interceptor(SignedForIam)
+            .interceptor(raw.clone())
+            .send()
+            .await;
+        match (raw.take(), sent) {
+            // SNS's client cannot read it, which says nothing.
+            (Some(answer), _) => Ok(String::from_utf8_lossy(&answer).into_owned()),
+            (None, Err(error)) => Err(call.failed(error)),
+            (None, Ok(_)) => Err(call.unexpected("the answer has no body")),
+        }
+    }
+}
+
+/// Names IAM in the signature.
+#[derive(Debug)]
+struct SignedForIam;
+
+impl Intercept for SignedForIam {
+    fn name(&self) -> &'static str {
+        "SignedForIam"
+    }
+
+    fn modify_before_signing(
+        &self,
+        _: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let name = SigningName::from_static("iam");
+        config.interceptor_state().store_put(name);
+        Ok(())
+    }
+}
+
+/// The text of the first element of this name. Those that are read here hold neither elements nor entities.
+fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    rest.split_once(&format!("</{name}>"))
+        .map(|(text, _)| text.trim())
+}
