@@ -1,5 +1,6 @@
 //! Properties of every operation, and the permissions that calls in a small account require.
 
+mod iam;
 mod service_deployments;
 
 use std::collections::BTreeSet;
@@ -459,23 +460,6 @@ async fn everything_else() {
         check(&world, service, operation, members, &[expected]);
     }
     check(&world, Service::Sts, "GetCallerIdentity", json!({}), &[]);
-    let role =
-        json!({ "PolicySourceArn": "arn:aws:iam::111122223333:role/team/r", "RoleName": "r" });
-    let simulates = ["iam:SimulatePrincipalPolicy iam::111122223333:role/team/r"];
-    check(
-        &world,
-        Service::Iam,
-        "SimulatePrincipalPolicy",
-        role.clone(),
-        &simulates,
-    );
-    check(
-        &world,
-        Service::Iam,
-        "GetRole",
-        role,
-        &["iam:GetRole iam::111122223333:role/r"],
-    );
 }
 
 #[tokio::test]
