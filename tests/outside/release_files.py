@@ -37,6 +37,8 @@ from claims import Claims
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = ROOT / "examples" / "ci" / "rehearse-pull-request.yml"
 ARCHITECTURE = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+MACHINES = {"arm64": 183, "x86_64": 62}
+"""EM_AARCH64 and EM_X86_64."""
 FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir() if path.is_dir())
 PROGRAMS = [*FUNCTIONS, "rehearsal", "sample-service"]
 
@@ -65,24 +67,32 @@ def equal_binaries_make_equal_files(claims: Claims, folder: Path) -> None:
     small = folder / "small"
     small.mkdir()
     for name in PROGRAMS:
-        (small / name).write_text(f"{name}\n")
+        (small / name).write_bytes(beginning(ARCHITECTURE) + name.encode())
     sums = []
     for one in ("once", "again"):
         if made(claims, small, folder / one):
             sums.append((folder / one / "SHA256SUMS").read_text())
     claims.equal("the same checksums", sums[:1], sums[1:])
-    (small / "start-deployment").write_text("another\n")
+    (small / "start-deployment").write_bytes(beginning(ARCHITECTURE) + b"another")
     if made(claims, small, folder / "other"):
         changed = set((folder / "other" / "SHA256SUMS").read_text().splitlines()) - set(sums[0].splitlines())
         claims.equal("others of another binary", len(changed), 2)
+    foreign = shutil.copytree(small, folder / "foreign")
+    (foreign / "report-outcome").write_bytes(beginning(next(one for one in MACHINES if one != ARCHITECTURE)))
     (small / "start-deployment").unlink()
     for claim, options, hint in [
         ("a missing binary", ("--architecture", ARCHITECTURE, "--built", small), "start-deployment` is not there"),
+        ("another processor", ("--architecture", ARCHITECTURE, "--built", foreign), "report-outcome` is not a program for"),
         ("a tag of another version", ("--tag", "v9.9.9"), "the tag is `v9.9.9`, expected `v"),
         ("binaries of both processors", ("--built", small), "add `--architecture`"),
     ]:
         done = command(ROOT / ".ci" / "release", *options, "--output", folder / "refused", HOME=str(Path.home()))
         claims.contains(f"{claim}: refused", f"{done.returncode} {done.stderr}", "1 error: ", hint)
+
+
+def beginning(architecture: str) -> bytes:
+    """Of an ELF file."""
+    return b"\x7fELF".ljust(18, b"\0") + MACHINES[architecture].to_bytes(2, "little")
 
 
 def bill_is_whole(claims: Claims, output: Path) -> None:
