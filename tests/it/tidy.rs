@@ -128,6 +128,26 @@ fn only_one_crate_knows_the_sdk() {
     }
 }
 
+/// Single sign-on and Lambda's client would be downloaded at every cold start.
+#[test]
+fn only_the_command_has_what_a_terminal_needs() {
+    let mut seen = 0;
+    for package in packages() {
+        let name = package["name"].as_str().unwrap();
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let features = dependency["features"].as_array().unwrap();
+            let is_of_command =
+                dependency["name"] == "aws" && features.iter().any(|feature| feature == "command");
+            assert!(
+                !is_of_command || name == "greenlight",
+                "{name} has the feature `command` of shared/aws, take it out of its Cargo.toml"
+            );
+            seen += usize::from(is_of_command);
+        }
+    }
+    assert_eq!(seen, 1, "packages with the feature `command`");
+}
+
 /// They must be as fast to compile and as easy to test as plain data.
 #[test]
 fn the_rules_know_no_io() {
