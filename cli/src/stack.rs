@@ -77,6 +77,7 @@ impl Stack {
             aws::ecs::Ecs::new(session),
             aws::codedeploy::CodeDeploy::new(session),
             aws::scheduler::Scheduler::new(session),
+            aws::iam::Iam::new(session),
         )
     }
 
@@ -148,6 +149,7 @@ fn as_deployed(common: &Common, session: &Session, caller: &Caller) -> Variables
     let Caller { account, partition } = caller;
     let domain = match partition.as_str() {
         "aws-cn" => "amazonaws.com.cn",
+        "aws-eusc" => "amazonaws.eu",
         _ => "amazonaws.com",
     };
     let hook = |function: &str| format!("CodeDeployHook_{stack}_{function}");
@@ -175,6 +177,11 @@ fn as_deployed(common: &Common, session: &Session, caller: &Caller) -> Variables
         (
             environment::SCHEDULE_ROLE_ARN,
             format!("arn:{partition}:iam::{account}:role/{stack}"),
+        ),
+        (
+            // No service's hook has it yet, so that IAM is asked of the one that it has.
+            environment::HOOK_ROLE_ARN,
+            format!("arn:{partition}:iam::{account}:role/{stack}-HookRole"),
         ),
     ];
     variables
