@@ -175,7 +175,8 @@ impl Handler {
                 return Ok(None);
             };
             let is_ours = revision::is_same(&definition, &next.request)
-                && revision::is_of_same_service(&definition, &next.request);
+                && revision::is_of_same_service(&definition, &next.request)
+                && revision::is_of_no_earlier_order(&definition, &next.request);
             let migrations = on_ecs.migrations.as_ref();
             let is_untried = migrations.is_none_or(|migrations| migrations.is_untried(&arn));
             if is_ours && is_untried && revision::is_active(&definition) && !deployed.contains(&arn)

@@ -26,7 +26,9 @@ pub use alone::{alone, differences_from_alone, essential_alone, family_is_ours, 
 pub use difference::difference;
 pub use named::Named;
 use reference::{Reference, Registry};
-pub use remembered::{deployed, is_active, is_of_same_service, is_of_service, stack_of};
+pub use remembered::{
+    deployed, is_active, is_of_no_earlier_order, is_of_same_service, is_of_service, stack_of,
+};
 pub use rollback::{Way, is_for_rollback};
 pub use several::{Goes, Part, next_of_several};
 pub use template::{Shown, has_same_settings, set_previous, settings_of, template_shown};

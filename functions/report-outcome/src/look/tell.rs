@@ -104,7 +104,12 @@ impl Handler {
             return Ok(Vec::new());
         }
         let stopped = match what {
-            What::Ended(_) => self.stop_migration_of(looking, observed).await,
+            What::Ended(_) => {
+                // It was described before its deployments were: what of an ended one runs, only a later description says.
+                let (cluster, service) = (&looking.change.cluster, &looking.change.service);
+                observed.service = self.ecs.describe_service(cluster, service).await?;
+                self.stop_migration_of(looking, observed).await
+            }
             What::Started | What::Overdue | What::Waits(_) => Ok(()),
         };
         let outcomes = self.publish_all(looking, observed, what, &stopped).await?;

@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use record::{Deployment, HookAnswer, Push, Reconciliation, Record};
+use record::{Deployment, Engine, HookAnswer, Push, Reconciliation, Record};
 
-use super::gate::Gate;
+use super::gate::{Gate, starter};
 use super::rule::Rule;
 
 /// A record, with the rules of its pipelines.
@@ -112,8 +112,24 @@ impl<'a> Facts<'a> {
 
     /// Whether a person requested the creation.
     pub(super) fn was_asked_for(&self, pipeline: &Pipeline<'_>, deployment: &Deployment) -> bool {
-        self.reconciling_at(deployment.created_at)
+        self.began_by(deployment)
             .any(|one| one.asked.as_ref() == Some(&pipeline.given.name))
+    }
+
+    /// The invocations that may have decided a deployment: those that ran when it was created, and where its migration comes first
+    /// those that ran when its revision was registered.
+    fn began_by(&self, deployment: &Deployment) -> impl Iterator<Item = &'a Reconciliation> {
+        let mut migrations = self.record.migrations.iter();
+        let is_migrated = deployment.engine == Engine::Rolling
+            && migrations.any(|task| {
+                task.revision == deployment.revision
+                    && task.given_to.as_deref() == Some(starter(deployment.engine))
+            });
+        let mut revisions = self.record.revisions.iter();
+        let registered = revisions.find(|one| is_migrated && one.arn == deployment.revision);
+        let registered = registered.map(|revision| self.reconciling_at(revision.registered_at));
+        let created = self.reconciling_at(deployment.created_at);
+        created.chain(registered.into_iter().flatten())
     }
 
     /// The followed tags that pointed to an image at any time in the period.
@@ -154,9 +170,11 @@ impl<'a> Facts<'a> {
         pushes.map(|push| push.tag.as_str()).collect()
     }
 
-    /// The period in which a creation was decided: from the start of its invocation to the creation.
-    pub(super) fn decided_in(&self, created_at: SystemTime) -> (SystemTime, SystemTime) {
-        let began = self.reconciling_at(created_at).map(|one| one.began).min();
+    /// The period in which a creation was decided: from the start of its invocation to the creation. A newer image waits for a
+    /// migration that is under way, and for the deployment that follows it.
+    pub(super) fn decided_in(&self, deployment: &Deployment) -> (SystemTime, SystemTime) {
+        let created_at = deployment.created_at;
+        let began = self.began_by(deployment).map(|one| one.began).min();
         (began.unwrap_or(created_at), created_at)
     }
 

@@ -119,8 +119,10 @@ fn came_back(facts: &Facts<'_>, before: &Deployment, deployment: &Deployment) ->
 /// tried.
 fn was_superseded(facts: &Facts<'_>, before: &Deployment, digest: &str) -> bool {
     let mut later = facts.record.deployments.iter().filter(|later| {
+        // A service has its deployments in order, two of one moment as well.
         (&later.cluster, &later.service) == (&before.cluster, &before.service)
-            && later.created_at > before.created_at
+            && later.id != before.id
+            && later.created_at >= before.created_at
             && before
                 .ended_at
                 .is_some_and(|ended| later.created_at <= ended)

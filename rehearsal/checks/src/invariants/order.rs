@@ -40,10 +40,10 @@ fn went_back(
         facts.when(at)
     );
     match &pipeline.rule {
-        Rule::Exact(tag) => (!pointed_at(facts, pipeline, digest, at))
+        Rule::Exact(tag) => (!pointed_at(facts, pipeline, digest, deployment))
             .then(|| format!("{of}, when `{tag}` pointed elsewhere")),
         Rule::Glob(_) | Rule::Regex(_) | Rule::Semver(_) => {
-            let while_ = facts.decided_in(at);
+            let while_ = facts.decided_in(deployment);
             let ran = ran_at(facts, pipeline, at)?;
             let mut this = rank(
                 facts,
@@ -76,9 +76,14 @@ fn went_back(
     }
 }
 
-/// Whether the tag pointed to this image at any time from the start of the invocation to the moment.
-fn pointed_at(facts: &Facts<'_>, pipeline: &Pipeline<'_>, digest: &str, at: SystemTime) -> bool {
-    let tags = facts.tags_in(pipeline, digest, facts.decided_in(at));
+/// Whether the tag pointed to this image at any time from the start of the invocation to the creation.
+fn pointed_at(
+    facts: &Facts<'_>,
+    pipeline: &Pipeline<'_>,
+    digest: &str,
+    deployment: &Deployment,
+) -> bool {
+    let tags = facts.tags_in(pipeline, digest, facts.decided_in(deployment));
     !tags.is_empty()
 }
 
@@ -123,7 +128,7 @@ impl<'a> Ran<'a> {
         });
         let last = deployed.last();
         last.map_or_else(Vec::new, |last| {
-            facts.tags_throughout(pipeline, self.digest, facts.decided_in(last.created_at))
+            facts.tags_throughout(pipeline, self.digest, facts.decided_in(last))
         })
     }
 }

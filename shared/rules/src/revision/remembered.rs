@@ -51,6 +51,17 @@ pub fn is_of_same_service(definition: &TaskDefinition, next: &Value) -> bool {
     service.is_some() && mark(definition, "greenlight:service") == service
 }
 
+/// Whether a revision was registered for this order or a later one: where no deployment has a description, an attempt counts for the
+/// order that its revision remembers, and one of an earlier order for no later one.
+pub fn is_of_no_earlier_order(definition: &TaskDefinition, next: &Value) -> bool {
+    let next = TaskDefinition {
+        task_definition: Value::Null,
+        tags: next["tags"].clone(),
+    };
+    let ordered = |of| mark(of, "greenlight:ordered-at").and_then(start::read_moment);
+    ordered(definition) >= ordered(&next)
+}
+
 /// Whether a revision was registered for this service, `<cluster>/<service>`.
 pub fn is_of_service(definition: &TaskDefinition, place: &str) -> bool {
     mark(definition, "greenlight:service") == Some(tag_value(place))
@@ -65,4 +76,36 @@ pub fn is_active(definition: &TaskDefinition) -> bool {
 /// The stack that registered a revision; none of somebody else's.
 pub fn stack_of(definition: &TaskDefinition) -> Option<StackName> {
     mark(definition, "greenlight:stack")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_revision_of_an_earlier_order_is_not_for_a_later_one() {
+        let tags = |ordered_at: &str| match ordered_at {
+            "" => json!([]),
+            ordered_at => json!([{"key": "greenlight:ordered-at", "value": ordered_at}]),
+        };
+        let next = json!({"tags": tags("2026-10-14T09:21:47Z")});
+        for (ordered_at, expected) in [
+            ("2026-10-14T09:21:46Z", false),
+            ("2026-10-14T09:21:47Z", true),
+            ("2026-10-14T09:21:48Z", true),
+            ("", false),
+        ] {
+            let definition = TaskDefinition {
+                task_definition: Value::Null,
+                tags: tags(ordered_at),
+            };
+            assert_eq!(
+                is_of_no_earlier_order(&definition, &next),
+                expected,
+                "{ordered_at}"
+            );
+        }
+    }
 }

@@ -2,8 +2,8 @@
 
 use record::Record;
 
-use super::of_ecs::{Change, check, native, rolling};
-use super::{at, migration, told};
+use super::of_ecs::{ARN, Change, check, native, rolling};
+use super::{and_pushed, at, migration, reconciliation, told};
 
 /// A rolling update with a migration before it.
 fn migrated() -> Record {
@@ -70,4 +70,33 @@ fn a_migration_before_a_rolling_update_is_judged_once() {
 fn ended_with(record: &mut Record, exit_code: i32) {
     let end = record.migrations[0].containers[0].end.as_mut();
     end.unwrap().exit_code = exit_code;
+}
+
+/// A newer image waits for the migration, and for the update that follows it: the tag may point elsewhere by then. A request counts
+/// for the update that follows its migration, too.
+#[test]
+fn an_update_is_decided_before_its_migration() {
+    let moved: Change = moved_on;
+    // Nothing else of it is judged here: `b` is reported as failed.
+    let unmigrated: Change = |record| {
+        moved_on(record);
+        record.migrations.clear();
+    };
+    check(migrated, &[(moved, &[]), (unmigrated, &[3, 8])]);
+}
+
+fn moved_on(record: &mut Record) {
+    and_pushed(record);
+    record
+        .pushes
+        .iter_mut()
+        .for_each(|push| push.at = push.at.min(at(8)));
+    record.reconciliations = vec![reconciliation(1, 3, None), reconciliation(9, 10, None)];
+    record.deployments[0].created_at = at(9);
+    record.deployments[0].ended_at = Some(at(16));
+    record.messages = vec![
+        told("started", ARN, "a", 9),
+        told("shipped", ARN, "a", 20),
+        told("failed", "b", "b", 30),
+    ];
 }

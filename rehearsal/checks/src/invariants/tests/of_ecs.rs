@@ -7,7 +7,7 @@ use super::{
     revision, shipped, told,
 };
 
-const ARN: &str =
+pub(super) const ARN: &str =
     "arn:aws:ecs:eu-central-1:111122223333:service-deployment/prod/web/EZe5RNVLH6PPzHXINuP28";
 const ID: &str = "EZe5RNVLH6PPzHXINuP28";
 

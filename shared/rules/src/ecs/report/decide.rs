@@ -99,10 +99,18 @@ fn tasks(observed: &Observed, revision: &ServiceRevisionArn) -> TaskCount {
     }
 }
 
-/// Whether no newer deployment is under way.
+/// Whether no newer deployment is under way. One that ECS does not list yet has a revision already.
 fn is_settled(observed: &Observed) -> bool {
     let newer = observed.newer.as_ref();
-    newer.is_none_or(|newer| newer.status.has_ended())
+    let deployment = &observed.deployment;
+    let known = deployment.target.iter().chain(&deployment.sources);
+    let known: Vec<&ServiceRevisionArn> = known.map(|one| &one.arn).collect();
+    let back = observed.back.as_ref().map(|back| &back.arn);
+    let is_other = |arn: &ServiceRevisionArn| !known.contains(&arn) && back != Some(arn);
+    let mut current = observed.service.current_revisions.iter();
+    let is_unlisted = newer.is_none()
+        && current.any(|current| current.requested_count > 0 && is_other(&current.arn));
+    newer.is_none_or(|newer| newer.status.has_ended()) && !is_unlisted
 }
 
 /// Whether a newer deployment serves, or has taken the last task from this one: that nothing of it runs is then no failure.
@@ -119,7 +127,7 @@ fn shipped(pipeline: &Pipeline, observed: &Observed, subject: &Subject) -> Resul
     if has_gone_back(observed) {
         return gone_back(pipeline, observed, subject);
     }
-    let running = tasks(observed, &observed.target.revision.arn);
+    let mut running = tasks(observed, &observed.target.revision.arn);
     // This message may come late.
     if let Some(newer) = &observed.newer
         && is_replaced_by(newer, running, observed)
@@ -131,6 +139,9 @@ fn shipped(pipeline: &Pipeline, observed: &Observed, subject: &Subject) -> Resul
             &by,
             ending(observed),
         ));
+    }
+    if running.is_down() && !is_settled(observed) {
+        running = TaskCount::of(&observed.service);
     }
     if running.is_down() {
         let ending = with_causes(pipeline, observed)?;

@@ -266,6 +266,8 @@ fn ends() -> Vec<(&'static str, Observed)> {
     down.service.current_revisions[1].running_count = 0;
     let mut handed_over = down.clone();
     handed_over.newer = newer(Status::InProgress);
+    let mut unlisted = down.clone();
+    unlisted.service.current_revisions[0].arn = service_revision(3);
     let mut first = shipped.clone();
     first.deployment.sources.clear();
     (first.is_first, first.source) = (true, None);
@@ -284,6 +286,7 @@ fn ends() -> Vec<(&'static str, Observed)> {
         ("desired count 0", empty),
         ("nothing runs", down),
         ("a newer one has taken its tasks", handed_over),
+        ("so has one that is not listed yet", unlisted),
         ("the service was created", first),
         ("by another tool", others),
         ("settings alone", settings),
