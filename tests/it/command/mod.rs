@@ -10,6 +10,7 @@ use std::thread;
 
 use serde_json::Value;
 
+use crate::scenarios::run::side_by_side;
 use local::{Folder, Local, PIPELINES, Printed, command, steady};
 
 /// Lines that cannot be broken: what is copied from them is one word.
@@ -200,34 +201,24 @@ const DENIED: &str = r#"{"Message":"User: arn:aws:iam::111122223333:user/ann is 
 /// Services that ECS itself deploys to, each in the world of a scenario: what `deploy --wait` ends with.
 #[test]
 fn deployments_of_ecs_are_followed_to_their_end() {
-    for (world, version, status, expected) in [
-        (
-            "native-canary",
-            Some("1.1.0"),
-            0,
-            "shipped: prod/web runs the image",
-        ),
-        (
-            "rolling-migration",
-            Some("1.1.0"),
-            0,
-            "shipped: prod/web runs the image",
-        ),
-        (
-            "native-canary",
-            None,
-            1,
-            "rolled back: prod/web runs what it ran before",
-        ),
-    ] {
+    let shipped = "shipped: prod/web runs the image";
+    let rolled_back = "rolled back: prod/web runs what it ran before";
+    let worlds = [
+        ("native-canary", Some("1.1.0"), 0, shipped),
+        ("rolling-migration", Some("1.1.0"), 0, shipped),
+        ("native-canary", None, 1, rolled_back),
+    ];
+    let told = side_by_side(&worlds, |(world, version, status, expected)| {
         let local = Local::of(world);
-        local.push("next", version);
+        local.push("next", *version);
         let deployed = local.run("deploy shop-web --tag next --wait --interval 1");
         let Printed { stdout, stderr, .. } = &deployed;
-        assert_eq!(deployed.status, status, "{world}: {stdout}{stderr}");
-        assert_eq!(stdout.lines().last(), Some(expected), "{world}: {stdout}");
-        let text = local.transcript(&["status", "plan"]);
-        insta::assert_snapshot!(format!("{world}_{status}"), text);
+        assert_eq!(deployed.status, *status, "{world}: {stdout}{stderr}");
+        assert_eq!(stdout.lines().last(), Some(*expected), "{world}: {stdout}");
+        local.transcript(&["status", "plan"])
+    });
+    for ((world, _, status, _), told) in worlds.iter().zip(told) {
+        insta::assert_snapshot!(format!("{world}_{status}"), told);
     }
 }
 

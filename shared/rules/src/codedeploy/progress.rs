@@ -191,96 +191,55 @@ mod tests {
         }
     }
 
+    /// Statuses of a deployment, of its rollback and of its last lifecycle event, `-` for none, and what they mean.
+    const STATES: [(&str, State); 14] = [
+        ("Created caller - -", State::UnderWay),
+        ("InProgress caller - InProgress", State::UnderWay),
+        ("InProgress caller - Pending", State::UnderWay),
+        ("InProgress caller - Succeeded", State::Shifted),
+        ("Ready caller - Pending", State::UnderWay),
+        ("Succeeded caller - Succeeded", State::Succeeded),
+        ("Failed caller Created Failed", State::RollingBack),
+        ("Stopped caller InProgress Failed", State::RollingBack),
+        ("Failed caller Succeeded Failed", State::RolledBack),
+        ("Failed caller Failed Failed", State::Failed),
+        ("Failed caller - Failed", State::Failed),
+        ("Stopped caller - -", State::Failed),
+        ("InProgress rollback - Succeeded", State::RollingBack),
+        ("Succeeded rollback - Succeeded", State::RolledBack),
+    ];
+
+    fn status(text: &str) -> Option<DeploymentStatus> {
+        use DeploymentStatus::{Created, Failed, InProgress, Ready, Stopped, Succeeded};
+        let all = [Created, InProgress, Ready, Succeeded, Failed, Stopped];
+        all.into_iter().find(|status| word(*status) == text)
+    }
+
+    fn event_status(text: &str) -> Option<LifecycleEventStatus> {
+        use LifecycleEventStatus::{Failed, InProgress, Pending, Succeeded};
+        let all = [Pending, InProgress, Succeeded, Failed];
+        all.into_iter().find(|status| status.as_str() == text)
+    }
+
     #[test]
     fn a_deployment_is_shifted_when_every_lifecycle_event_succeeded_and_none_is_missing() {
-        use DeploymentStatus::{Created, Failed, InProgress, Ready, Stopped, Succeeded};
-        use LifecycleEventStatus as Event;
-        let (caller, back) = (Creator::Caller, Creator::Rollback);
-        for (status, creator, rollback, last, expected) in [
-            (Created, caller, None, None, State::UnderWay),
-            (
-                InProgress,
-                caller,
-                None,
-                Some(Event::InProgress),
-                State::UnderWay,
-            ),
-            (
-                InProgress,
-                caller,
-                None,
-                Some(Event::Pending),
-                State::UnderWay,
-            ),
-            (
-                InProgress,
-                caller,
-                None,
-                Some(Event::Succeeded),
-                State::Shifted,
-            ),
-            (Ready, caller, None, Some(Event::Pending), State::UnderWay),
-            (
-                Succeeded,
-                caller,
-                None,
-                Some(Event::Succeeded),
-                State::Succeeded,
-            ),
-            (
-                Failed,
-                caller,
-                Some(Created),
-                Some(Event::Failed),
-                State::RollingBack,
-            ),
-            (
-                Stopped,
-                caller,
-                Some(InProgress),
-                Some(Event::Failed),
-                State::RollingBack,
-            ),
-            (
-                Failed,
-                caller,
-                Some(Succeeded),
-                Some(Event::Failed),
-                State::RolledBack,
-            ),
-            (
-                Failed,
-                caller,
-                Some(Failed),
-                Some(Event::Failed),
-                State::Failed,
-            ),
-            (Failed, caller, None, Some(Event::Failed), State::Failed),
-            (Stopped, caller, None, None, State::Failed),
-            (
-                InProgress,
-                back,
-                None,
-                Some(Event::Succeeded),
-                State::RollingBack,
-            ),
-            (
-                Succeeded,
-                back,
-                None,
-                Some(Event::Succeeded),
-                State::RolledBack,
-            ),
-        ] {
-            let events = last.map(|last| {
-                let install = event("Install", Event::Succeeded, "");
-                vec![install, event("AfterAllowTraffic", last, "")]
+        for (row, expected) in STATES {
+            let words: Vec<&str> = row.split(' ').collect();
+            let creator = match words[1] {
+                "rollback" => Creator::Rollback,
+                _ => Creator::Caller,
+            };
+            let shown = deployment("d-1", status(words[0]).unwrap(), creator);
+            let rollback = status(words[2]);
+            let rollback = rollback.map(|one| deployment("d-2", one, Creator::Rollback));
+            let target = event_status(words[3]).map(|last| DeploymentTarget {
+                lifecycle_events: vec![
+                    event("Install", LifecycleEventStatus::Succeeded, ""),
+                    event("AfterAllowTraffic", last, ""),
+                ],
             });
-            let target = events.map(|lifecycle_events| DeploymentTarget { lifecycle_events });
-            let shown = deployment("d-1", status, creator);
-            let rollback = rollback.map(|status| deployment("d-2", status, back));
             let found = progress(&shown, rollback.as_ref(), target.as_ref(), &[], None);
-            assert_eq!(found.state, expected, "{status:?} {creator:?} {last:?}");
+            assert_eq!(found.state, expected, "{row}");
         }
     }
 

@@ -122,79 +122,38 @@ mod tests {
         }
     }
 
+    /// Status, stage and circuit breaker of a service deployment, and whether it is the newest one.
+    const STATES: [(&str, State); 13] = [
+        ("PENDING - MONITORING newest", State::UnderWay),
+        ("IN_PROGRESS - MONITORING newest", State::UnderWay),
+        ("IN_PROGRESS SCALE_UP MONITORING newest", State::UnderWay),
+        ("IN_PROGRESS BAKE_TIME MONITORING newest", State::Shifted),
+        ("A_STATE_TO_COME CLEAN_UP MONITORING newest", State::Shifted),
+        ("SUCCESSFUL - MONITORING older", State::Succeeded),
+        ("STOP_REQUESTED - MONITORING older", State::RollingBack),
+        ("STOPPED - MONITORING older", State::Superseded),
+        ("STOPPED - TRIGGERED older", State::Failed),
+        ("STOPPED - MONITORING newest", State::Failed),
+        (
+            "ROLLBACK_IN_PROGRESS BAKE_TIME TRIGGERED newest",
+            State::RollingBack,
+        ),
+        ("ROLLBACK_SUCCESSFUL - TRIGGERED newest", State::RolledBack),
+        ("ROLLBACK_FAILED - TRIGGERED newest", State::Failed),
+    ];
+
     #[test]
     fn every_status_means_something_for_production() {
-        let (monitoring, triggered) = ("MONITORING", "TRIGGERED");
-        for (status, stage, breaker, newest, expected) in [
-            ("PENDING", None, monitoring, Newest::Yes, State::UnderWay),
-            (
-                "IN_PROGRESS",
-                None,
-                monitoring,
-                Newest::Yes,
-                State::UnderWay,
-            ),
-            (
-                "IN_PROGRESS",
-                Some("SCALE_UP"),
-                monitoring,
-                Newest::Yes,
-                State::UnderWay,
-            ),
-            (
-                "IN_PROGRESS",
-                Some("BAKE_TIME"),
-                monitoring,
-                Newest::Yes,
-                State::Shifted,
-            ),
-            (
-                "A_STATE_TO_COME",
-                Some("CLEAN_UP"),
-                monitoring,
-                Newest::Yes,
-                State::Shifted,
-            ),
-            ("SUCCESSFUL", None, monitoring, Newest::No, State::Succeeded),
-            (
-                "STOP_REQUESTED",
-                None,
-                monitoring,
-                Newest::No,
-                State::RollingBack,
-            ),
-            ("STOPPED", None, monitoring, Newest::No, State::Superseded),
-            ("STOPPED", None, triggered, Newest::No, State::Failed),
-            ("STOPPED", None, monitoring, Newest::Yes, State::Failed),
-            (
-                "ROLLBACK_IN_PROGRESS",
-                Some("BAKE_TIME"),
-                triggered,
-                Newest::Yes,
-                State::RollingBack,
-            ),
-            (
-                "ROLLBACK_SUCCESSFUL",
-                None,
-                triggered,
-                Newest::Yes,
-                State::RolledBack,
-            ),
-            (
-                "ROLLBACK_FAILED",
-                None,
-                triggered,
-                Newest::Yes,
-                State::Failed,
-            ),
-        ] {
-            let found = progress(&deployment(status, stage, breaker), &[], newest);
-            assert_eq!(
-                found.state, expected,
-                "{status} {stage:?} {breaker} {newest:?}"
-            );
-            let has_ended = found.ended_at.is_some();
-            assert_eq!(found.state.has_ended(), has_ended, "{status}");
+        for (row, expected) in STATES {
+            let words: Vec<&str> = row.split(' ').collect();
+            let stage = Some(words[1]).filter(|stage| *stage != "-");
+            let newest = match words[3] {
+                "newest" => Newest::Yes,
+                _ => Newest::No,
+            };
+            let found = progress(&deployment(words[0], stage, words[2]), &[], newest);
+            assert_eq!(found.state, expected, "{row}");
+            assert_eq!(found.state.has_ended(), found.ended_at.is_some(), "{row}");
         }
     }
 
