@@ -243,7 +243,7 @@ fn a_service_of_ecs_is_described_in_its_own_words() {
         (
             "controller = \"ecs\"\nhooks = [\"run-migration\"]",
             9,
-            "`run-migration` is not a hook, expected `FUNCTION | pause at STAGE, … [within N minutes[, then continue]]`",
+            "`run-migration` is not a hook, expected `FUNCTION | pause at STAGE, … [as ROLE] [within N minutes[, then continue]]`",
         ),
         (
             "controller = \"ecs\"\nhooks = [\"audit at PRE_SCALE_UP\"]",
@@ -343,12 +343,11 @@ fn every_history_is_whole() {
         let golden = catalogue.golden(name).unwrap();
         let lines = golden.expected();
         let has = |start: &str| lines.iter().any(|line| line.starts_with(start));
-        let answered = lines.iter().any(|line| line.contains("` answered by "));
         let is_whole = has("deployments of `")
             && has("revisions registered: ")
             && has("at the end `")
             && has("people were told: ")
-            && answered;
+            && lines.iter().any(|line| line.contains("` answered by "));
         assert_eq!(
             lines.is_empty() || is_whole,
             !PARTIAL.contains(&name),
@@ -357,8 +356,16 @@ fn every_history_is_whole() {
     }
 }
 
-/// Histories without a line that differs from run to run.
-const PARTIAL: [&str; 2] = ["died-before-it-was-written-down", "no-matching-container"];
+/// Histories without a line that differs from run to run, or that claims have for either side of an assumption.
+const PARTIAL: [&str; 7] = [
+    "died-before-it-was-written-down",
+    "moved-to-native",
+    "native-replaced",
+    "native-rollback-request",
+    "native-superseded",
+    "no-matching-container",
+    "rolling-superseded",
+];
 
 /// A claim under a misspelt assumption would never be checked.
 #[test]
