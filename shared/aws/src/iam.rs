@@ -1,8 +1,8 @@
 //! IAM: what a role trusts, and what its policies say.
 //!
-//! Two calls of the Query protocol, sent by SNS's client, which speaks that, too: IAM's own crate has more than 170 operations, and is
-//! compiled for minutes. Only endpoint, Region and service name are IAM's; signing, retries and timeouts stay the SDK's, and IAM's errors
-//! have the shape of SNS's.
+//! Two calls of the Query protocol, sent by SNS's client, which speaks that, too, and which every function has already: IAM's own crate
+//! would be one more for two operations. Only endpoint, Region and service name are IAM's; signing, retries and timeouts stay the SDK's,
+//! and IAM's errors have the shape of SNS's.
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::interceptors::BeforeTransmitInterceptorContextMut;

@@ -66,7 +66,7 @@ pub enum Mismatch {
     },
     /// ECS could not call a gate with the role that it has.
     #[error(transparent)]
-    CannotInvoke(#[from] CannotInvoke),
+    CannotInvoke(#[from] Box<CannotInvoke>),
     /// A listener stands where a rule has to.
     #[error(
         "service `{service}` names the listener `{given}` as {which}, expected one of its rules (hint: `aws elbv2 describe-rules \

@@ -113,7 +113,7 @@ pub fn can_invoke(
     invoker: &Invoker,
     facts: &Facts,
     own: &str,
-) -> Result<Vec<String>, CannotInvoke> {
+) -> Result<Vec<String>, Box<CannotInvoke>> {
     let (mut given, mut remedies, mut not_known) = (Vec::new(), Vec::new(), Vec::new());
     let name = invoker.role_name();
     match &facts.trust {
@@ -170,14 +170,14 @@ pub fn can_invoke(
     if given.is_empty() {
         return Ok(not_known);
     }
-    Err(CannotInvoke {
+    Err(Box::new(CannotInvoke {
         service: service.to_owned(),
         function: invoker.function.clone(),
         role: invoker.role.clone(),
         given: given.join(" and "),
         remedy: remedies.join(" and "),
         own: own.to_owned(),
-    })
+    }))
 }
 
 /// Conditions are not judged: what ECS states of itself is not known here, and a wrong refusal would be worse than a rollback.
@@ -218,10 +218,13 @@ fn trusting_ecs(policy: &Value) -> Value {
 
 /// One statement may stand without a list.
 fn statements(policy: &Value) -> Vec<&Value> {
-    match &policy["Statement"] {
-        Value::Array(statements) => statements.iter().collect(),
-        Value::Null => Vec::new(),
-        one => vec![one],
+    let all = &policy["Statement"];
+    match all.as_array() {
+        Some(statements) => statements.iter().collect(),
+        None => Some(all)
+            .filter(|one| one.is_object())
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -234,16 +237,17 @@ fn assumes(statement: &Value) -> bool {
 }
 
 fn services(statement: &Value) -> Vec<&str> {
-    match &statement["Principal"] {
-        Value::String(everybody) => vec![everybody],
-        principal => texts(&principal["Service"]),
+    let principal = &statement["Principal"];
+    match principal.as_str() {
+        Some(everybody) => vec![everybody],
+        None => texts(&principal["Service"]),
     }
 }
 
 fn texts(value: &Value) -> Vec<&str> {
-    match value {
-        Value::Array(texts) => texts.iter().filter_map(Value::as_str).collect(),
-        one => one.as_str().into_iter().collect(),
+    match value.as_array() {
+        Some(texts) => texts.iter().filter_map(Value::as_str).collect(),
+        None => value.as_str().into_iter().collect(),
     }
 }
 

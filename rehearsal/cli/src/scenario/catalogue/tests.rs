@@ -245,7 +245,7 @@ fn a_service_of_ecs_is_described_in_its_own_words() {
         (
             "controller = \"ecs\"\nhooks = [\"run-migration\"]",
             9,
-            "`run-migration` is not a hook, expected `FUNCTION | pause at STAGE, … [within N minutes[, then continue]]`",
+            "`run-migration` is not a hook, expected `FUNCTION | pause at STAGE, … [as ROLE] [within N minutes[, then continue]]`",
         ),
         (
             "controller = \"ecs\"\nhooks = [\"audit at PRE_SCALE_UP\"]",
@@ -357,7 +357,7 @@ fn every_history_is_whole() {
             && has("revisions registered: ")
             && has("at the end `")
             && has("people were told: ")
-            && answered;
+            && lines.iter().any(|line| line.contains("` answered by "));
         assert_eq!(
             lines.is_empty() || is_whole,
             !PARTIAL.contains(&name),
