@@ -54,7 +54,7 @@ pub(super) fn marked(number: u32) -> (Value, Value) {
         &[
             ("digest", &digest),
             ("tag", "latest"),
-            ("ordered-at", "2026-10-14T09:06:40Z"),
+            ("ordered-at", "2026-10-14T09:26:40Z"),
             ("service", "prod/web"),
             ("stack", "greenlight"),
         ],
