@@ -67,8 +67,14 @@ async fn query_call(world: &World, service: Service, name: &str, members: &Value
     for (member, value) in members.as_object().unwrap() {
         write_form(&mut form, member, value);
     }
-    let headers = "Content-Type: application/x-www-form-urlencoded\r\n";
-    signed(world, "POST", "/", headers, &form).await
+    // IAM is one for all Regions, and takes signatures for us-east-1 only.
+    let of_iam = if service == Service::Iam {
+        "Authorization: AWS4-HMAC-SHA256 Credential=AKIATEST/20261121/us-east-1/iam/aws4_request, Signature=0\r\n"
+    } else {
+        ""
+    };
+    let headers = format!("Content-Type: application/x-www-form-urlencoded\r\n{of_iam}");
+    signed(world, "POST", "/", &headers, &form).await
 }
 
 pub(crate) fn write_form(form: &mut String, name: &str, value: &Value) {

@@ -27,6 +27,53 @@ impl Revisions {
     }
 }
 
+/// What is known of a service by its deployments alone, as if none of them were under way.
+fn settled(
+    service: &observed::Service,
+    listed: &[ecs::Listed],
+    deployments: &[ecs::ServiceDeployment],
+) -> OnEcs {
+    let targets: BTreeSet<&ServiceRevisionArn> = listed
+        .iter()
+        .filter_map(|one| one.target.as_ref())
+        .collect();
+    let newest = listed.first().map(|newest| newest.arn.clone());
+    let mut described = deployments.iter();
+    let ended = described.find(|one| Some(&one.arn) == newest.as_ref() && one.status.has_ended());
+    OnEcs {
+        strategy: None,
+        wanted: service.revision.clone(),
+        ended: ended.cloned(),
+        newest,
+        targets: targets.into_iter().cloned().collect(),
+        active: None,
+        accepted: None,
+        judging: None,
+        newest_target: listed.first().and_then(|newest| newest.target.clone()),
+        placement: placement_of(service, None),
+        migrations: None,
+        not_known: Vec::new(),
+    }
+}
+
+/// The newest deployment, which has ended, with what serves.
+fn newest_of(
+    on_ecs: &OnEcs,
+    deployments: &[ecs::ServiceDeployment],
+    serves: Option<&ServiceRevision>,
+    definition: &TaskDefinition,
+) -> Option<Shipping> {
+    let newest = on_ecs.newest.as_ref()?;
+    let newest = deployments.iter().find(|one| one.arn == *newest)?;
+    Some(Shipping {
+        deployment: newest.clone(),
+        target: Some(serves?.clone()),
+        source: None,
+        definition: Some(definition.clone()),
+        is_newest: true,
+    })
+}
+
 impl Observer {
     pub(super) async fn on_ecs(
         &self,
@@ -52,47 +99,23 @@ impl Observer {
         })?;
         let active = deployments.iter().find(|one| !one.status.has_ended());
         let revisions = self.revisions(&serving, active).await?;
-        let (revision, service_revision) = match &serving {
-            Serving::ServiceRevision(arn) => match revisions.get(arn) {
-                Some(found) => (found.revision.clone(), Some(found.clone())),
-                // ECS forgets those from before it kept them: the service's own revision is what is left.
-                None => (self.wanted(pipeline, service)?, None),
-            },
-            Serving::TaskDefinition(revision) => (revision.clone(), None),
-        };
+        let (revision, service_revision) =
+            self.revision_of(pipeline, service, &serving, &revisions)?;
         let definition = self.ecs.describe_task_definition(revision.as_str()).await?;
         ecs::must_be_of(&ours.stack, pipeline, &definition).map_err(Mismatch::from)?;
-        let targets: BTreeSet<&ServiceRevisionArn> = listed
-            .iter()
-            .filter_map(|one| one.target.as_ref())
-            .collect();
-        let newest = listed.first().map(|newest| newest.arn.clone());
-        let mut described = deployments.iter();
-        let ended =
-            described.find(|one| Some(&one.arn) == newest.as_ref() && one.status.has_ended());
         let mut on_ecs = OnEcs {
             strategy,
-            wanted: service.revision.clone(),
-            ended: ended.cloned(),
-            newest,
-            targets: targets.into_iter().cloned().collect(),
-            active: None,
-            accepted: None,
-            judging: None,
-            newest_target: listed.first().and_then(|newest| newest.target.clone()),
             placement: placement_of(service, service_revision.as_ref()),
-            migrations: None,
             not_known,
+            ..settled(service, &listed, &deployments)
         };
         match active {
             Some(active) => {
                 let is_newest = on_ecs.newest.as_ref() == Some(&active.arn);
+                let target = active.target.as_ref();
                 let shipping = Shipping {
                     deployment: active.clone(),
-                    target: active
-                        .target
-                        .as_ref()
-                        .and_then(|target| revisions.get(&target.arn).cloned()),
+                    target: target.and_then(|target| revisions.get(&target.arn).cloned()),
                     source: service_revision.clone(),
                     definition: None,
                     is_newest,
@@ -101,19 +124,13 @@ impl Observer {
             }
             None => {
                 on_ecs.accepted = self.accepted(service, &revision, &on_ecs).await?;
-                let newest = deployments
-                    .iter()
-                    .find(|one| Some(&one.arn) == on_ecs.newest.as_ref());
-                if let (Some(newest), Some(target), None) =
-                    (newest, &service_revision, &on_ecs.accepted)
-                {
-                    let ended = Shipping {
-                        deployment: newest.clone(),
-                        target: Some(target.clone()),
-                        source: None,
-                        definition: Some(definition.clone()),
-                        is_newest: true,
-                    };
+                let ended = newest_of(
+                    &on_ecs,
+                    &deployments,
+                    service_revision.as_ref(),
+                    &definition,
+                );
+                if let Some(ended) = ended.filter(|_| on_ecs.accepted.is_none()) {
                     on_ecs.judging = self.judging(pipeline, ours, strategy, ended).await?;
                 }
             }
@@ -123,6 +140,24 @@ impl Observer {
             serves: Serves::on_ecs(definition, service, service_revision),
             revision,
             deploys: Deploys::Ecs(Box::new(on_ecs)),
+        })
+    }
+
+    /// The revision that serves, and its service revision where ECS describes that.
+    fn revision_of(
+        &self,
+        pipeline: &Pipeline,
+        service: &observed::Service,
+        serving: &Serving,
+        revisions: &Revisions,
+    ) -> Result<(RevisionArn, Option<ServiceRevision>), ObserveFailed> {
+        Ok(match serving {
+            Serving::ServiceRevision(arn) => match revisions.get(arn) {
+                Some(found) => (found.revision.clone(), Some(found.clone())),
+                // ECS forgets those from before it kept them: the service's own revision is what is left.
+                None => (self.wanted(pipeline, service)?, None),
+            },
+            Serving::TaskDefinition(revision) => (revision.clone(), None),
         })
     }
 

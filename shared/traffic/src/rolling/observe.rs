@@ -4,13 +4,14 @@
 use aws::ecs::ServiceDeployments;
 use aws::{CallFailed, Kind};
 use lambda::{Failure, Started};
-use rules::ecs::Status;
+use rules::ecs::{Listed, ServiceDeployment, ServiceRevision, Status};
 use rules::engine::Engine;
 use rules::environment::Reporting;
 use rules::events::GateCall;
 use rules::gate::Gate;
 use rules::names::RevisionArn;
 use rules::native::Known;
+use rules::observed::Service;
 use rules::revision;
 use rules::rolling::{self, GateState, Shipped};
 
@@ -51,27 +52,10 @@ impl RollingGate {
         let listed = ecs
             .list_service_deployments(&call.cluster, &call.service, ServiceDeployments::Newest)
             .await?;
-        if listed.first().map(|newest| &newest.arn) != Some(&call.deployment) {
-            return not("it is not the service's newest deployment".to_owned());
-        }
-        let arn = std::slice::from_ref(&call.deployment);
-        let described = ecs.describe_service_deployments(arn).await?;
-        let Some(deployment) = described.into_iter().next() else {
-            return not("ECS knows no such deployment".to_owned());
+        let (deployment, target) = match self.ended(call, &service, listed.first()).await? {
+            Ok(ended) => ended,
+            Err(reason) => return not(reason),
         };
-        if deployment.status != Status::Successful {
-            return not(format!("it is {}", deployment.status.as_str()));
-        }
-        let target = deployment.target.as_ref().map(|target| target.arn.clone());
-        let target: Vec<_> = target.into_iter().collect();
-        let found = ecs.describe_service_revisions(&target).await?;
-        let Some(target) = found.into_iter().next() else {
-            return not("ECS does not state what it deployed".to_owned());
-        };
-        // ECS lists a deployment a moment after UpdateService has answered; the service wants its revision at once.
-        if service.revision.as_ref() != Some(&target.revision) {
-            return not("the service wants another revision by now".to_owned());
-        }
         let definition = target.revision.as_str();
         let definition = ecs.describe_task_definition(definition).await?;
         let shipped = ecs.shipped(&call.cluster, &call.service).await?;
@@ -111,6 +95,38 @@ impl RollingGate {
             shipped,
             forgotten,
         }))
+    }
+
+    /// The deployment that the call names and what it deployed, where it is the service's newest and has succeeded.
+    async fn ended(
+        &self,
+        call: &GateCall,
+        service: &Service,
+        newest: Option<&Listed>,
+    ) -> Result<Result<(ServiceDeployment, ServiceRevision), String>, Failure> {
+        let ecs = &self.handler.ecs;
+        if newest.map(|newest| &newest.arn) != Some(&call.deployment) {
+            return not("it is not the service's newest deployment".to_owned());
+        }
+        let arn = std::slice::from_ref(&call.deployment);
+        let described = ecs.describe_service_deployments(arn).await?;
+        let Some(deployment) = described.into_iter().next() else {
+            return not("ECS knows no such deployment".to_owned());
+        };
+        if deployment.status != Status::Successful {
+            return not(format!("it is {}", deployment.status.as_str()));
+        }
+        let target = deployment.target.as_ref().map(|target| target.arn.clone());
+        let target: Vec<_> = target.into_iter().collect();
+        let found = ecs.describe_service_revisions(&target).await?;
+        let Some(target) = found.into_iter().next() else {
+            return not("ECS does not state what it deployed".to_owned());
+        };
+        // ECS lists a deployment a moment after UpdateService has answered; the service wants its revision at once.
+        if service.revision.as_ref() != Some(&target.revision) {
+            return not("the service wants another revision by now".to_owned());
+        }
+        Ok(Ok((deployment, target)))
     }
 
     /// Whether it is still open, right before what was found is written down.
@@ -155,6 +171,6 @@ impl RollingGate {
     }
 }
 
-fn not(reason: String) -> Result<Result<Due, String>, Failure> {
+fn not<T>(reason: String) -> Result<Result<T, String>, Failure> {
     Ok(Err(reason))
 }

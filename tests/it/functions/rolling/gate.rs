@@ -111,20 +111,22 @@ fn a_call_that_died_after_the_mark_is_gone_on_with() {
     assert_eq!(did(&late), (0, 0), "the service wants it already");
 }
 
+/// Why nothing is done in a state that is changed so.
+fn with(found: Option<&str>, change: &dyn Fn(&mut State)) -> String {
+    let mut state = judged(found);
+    change(&mut state);
+    let invocation = judge("new", &mut state);
+    let reason = format!(
+        "{}{}",
+        text(&invocation.answer, "reason"),
+        text(&invocation.answer, "errorMessage")
+    );
+    assert_eq!(did(&invocation), (0, 0), "{reason}");
+    reason
+}
+
 #[test]
 fn nothing_is_judged_or_gone_back_from_but_the_newest_update_of_this_stack() {
-    let with = |found: Option<&str>, change: &dyn Fn(&mut State)| {
-        let mut state = judged(found);
-        change(&mut state);
-        let invocation = judge("new", &mut state);
-        let reason = format!(
-            "{}{}",
-            text(&invocation.answer, "reason"),
-            text(&invocation.answer, "errorMessage")
-        );
-        assert_eq!(did(&invocation), (0, 0), "{reason}");
-        reason
-    };
     let of_stack = |stack: &'static str| {
         move |state: &mut State| {
             let (_, tags) = state.world.revisions.get_mut(&3).unwrap();
@@ -159,6 +161,10 @@ fn nothing_is_judged_or_gone_back_from_but_the_newest_update_of_this_stack() {
             assert!(reason.contains(expected), "{reason}");
         }
     }
+}
+
+#[test]
+fn what_is_judged_or_was_deployed_before_is_not_judged_and_only_what_shipped_is_gone_back_to() {
     let deployed_before = |state: &mut State| {
         state
             .world

@@ -319,6 +319,18 @@ fn failed_hooks() -> Vec<(&'static str, Observed)> {
     ]
 }
 
+fn by_alarms() -> Observed {
+    let mut alarms = because(
+        Status::RollbackSuccessful,
+        "Service deployment rolled back because of an alarm.",
+    );
+    alarms.deployment.alarms = Some(TriggeredAlarms {
+        status: "TRIGGERED".to_owned(),
+        triggered: vec!["web-5xx".to_owned()],
+    });
+    alarms
+}
+
 /// Other deployments that did not ship.
 fn other_bad_ends() -> Vec<(&'static str, Observed)> {
     let rolled_back = |reason: &str| because(Status::RollbackSuccessful, reason);
@@ -333,11 +345,6 @@ fn other_bad_ends() -> Vec<(&'static str, Observed)> {
     breaker.why = Some(Why {
         causes: vec!["a task of revision web:2 stopped: exited with code 1".to_owned()],
         ..Why::default()
-    });
-    let mut alarms = rolled_back("Service deployment rolled back because of an alarm.");
-    alarms.deployment.alarms = Some(TriggeredAlarms {
-        status: "TRIGGERED".to_owned(),
-        triggered: vec!["web-5xx".to_owned()],
     });
     let mut without_rollback = breaker.clone();
     without_rollback.deployment.status = Status::Stopped;
@@ -365,7 +372,7 @@ fn other_bad_ends() -> Vec<(&'static str, Observed)> {
     );
     vec![
         ("the breaker", breaker),
-        ("alarms", alarms),
+        ("alarms", by_alarms()),
         (
             "a person",
             rolled_back("Service deployment rolled back because a rollback was requested."),
