@@ -187,7 +187,6 @@ GUARDS = (
         "shared/aws/src/observe/deployments.rs",
         "attempts.extend(of_ecs);",
         "if on_ecs.strategy.is_none() { attempts.extend(of_ecs); }",
-        "native-failed-migration",
     ),
     Guard(
         2,
@@ -195,7 +194,6 @@ GUARDS = (
         "shared/aws/src/observe/deployments.rs",
         "attempts.extend(of_ecs);",
         "if on_ecs.strategy.is_some() { attempts.extend(of_ecs); }",
-        "rolling-breaker",
     ),
     Guard(
         3,
@@ -256,7 +254,7 @@ GUARDS = (
         "native: a rollback is reported as one",
         "shared/rules/src/ecs/report/decide.rs",
         "What::Ended(End::RolledBack) => rolled_back(pipeline, observed, &subject),",
-        "What::Ended(End::RolledBack) => shipped(pipeline, observed, &subject),",
+        "What::Ended(End::RolledBack) => Ok(Outcome::shipped(pipeline, &subject, TaskCount::of(&observed.service), ending(observed))),",
         "native-failed-migration",
     ),
     Guard(
@@ -266,14 +264,6 @@ GUARDS = (
         "What::Ended(End::Stopped) => stopped(pipeline, observed, &subject),",
         "What::Ended(End::Stopped) => shipped(pipeline, observed, &subject),",
         "rolling-superseded",
-    ),
-    Guard(
-        8,
-        "native: a gate that no hook calls refuses the start",
-        "shared/rules/src/ecs/fit.rs",
-        "gates.try_for_each(|needed| must_be_called(&place, hooks, &needed))",
-        "let _ = gates.try_for_each(|needed| must_be_called(&place, hooks, &needed));\n    Ok(())",
-        "native-hook-missing",
     ),
     Guard(
         8,

@@ -232,9 +232,9 @@ impl Run {
         &self.record["problems"]
     }
 
-    /// Whether the command ended with 0.
-    pub(crate) fn ended_well(&self) -> bool {
-        self.ended_well
+    /// What it said to people on stderr.
+    pub(crate) fn complaint(&self) -> &str {
+        &self.complaint
     }
 
     /// Whether everything was as the scenario expects.

@@ -127,7 +127,7 @@ fn deployment((number, (words, broke_off)): (usize, &(&str, &str))) -> Deploymen
         service: "web".to_owned(),
         application: "app".to_owned(),
         deployment_group: "group".to_owned(),
-        by: By::Greenlight,
+        by: rollback.map_or(By::Greenlight, |_| By::Rollback),
         pipeline_digest: None,
         images: std::collections::BTreeMap::new(),
         created_at: SystemTime::UNIX_EPOCH,

@@ -353,10 +353,6 @@ fn other_bad_ends() -> Vec<(&'static str, Observed)> {
     superseded.newer = newer(Status::InProgress);
     let mut triggered_and_newer = without_rollback.clone();
     triggered_and_newer.newer = newer(Status::InProgress);
-    let mut down = rolled_back("Service deployment rolled back because it was.");
-    down.service.current_revisions[0].running_count = 0;
-    let mut handed_over = down.clone();
-    handed_over.newer = newer(Status::InProgress);
     let mut both = rolled_back("Service deployment rolled back because a stage took too long.");
     if let Some(rollback) = &mut both.deployment.rollback {
         rollback.reason = Some("SCALE_UP took 24 hours".to_owned());
@@ -396,15 +392,29 @@ fn other_bad_ends() -> Vec<(&'static str, Observed)> {
             "breaker without rollback, and a newer one",
             triggered_and_newer,
         ),
+        ("the rollback failed", failed_back),
+    ]
+}
+
+/// Rollbacks after which no task of what ran before runs.
+fn without_tasks() -> Vec<(&'static str, Observed)> {
+    let mut down = because(
+        Status::RollbackSuccessful,
+        "Service deployment rolled back because it was.",
+    );
+    down.service.current_revisions[0].running_count = 0;
+    let mut handed_over = down.clone();
+    handed_over.newer = newer(Status::InProgress);
+    vec![
         ("nothing runs", down),
         ("a newer one has taken its tasks", handed_over),
-        ("the rollback failed", failed_back),
     ]
 }
 
 /// Deployments that did not ship.
 fn bad_ends() -> Vec<(&'static str, Observed)> {
-    failed_hooks().into_iter().chain(other_bad_ends()).collect()
+    let ends = failed_hooks().into_iter().chain(other_bad_ends());
+    ends.chain(without_tasks()).collect()
 }
 
 #[test]
