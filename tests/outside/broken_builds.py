@@ -215,7 +215,7 @@ GUARDS = (
         "shared/rules/src/native/answer.rs",
         'json!({"hookStatus": "SUCCEEDED"})',
         'json!({"hookStatus": "IN_PROGRESS", "callBackDelay": 1800})',
-        "native-ship",
+        "native-long-migration",
     ),
     Guard(
         5,

@@ -172,8 +172,10 @@ impl Handler {
         let mut outcomes = Vec::new();
         let mut failed = None;
         let mut gate = Gate::Closed;
+        let mut earlier = None;
         for mut observed in observed {
-            let told = Told::of(&observed.target.definition, stack);
+            let told = Told::of(&observed.target.definition, stack).after(earlier.as_ref());
+            earlier = Some(told.clone());
             let announced = &looking.change.announced;
             let is_claimed = report::is_claimed(stack, announced, &observed.deployment.arn);
             let is_newest = observed.newer.is_none() || is_claimed;

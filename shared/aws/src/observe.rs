@@ -24,8 +24,7 @@ use rules::names::{DeploymentId, RevisionArn, StackName};
 use rules::observed::{self, ImageDetail, LoadBalancerTarget, Task, TaskCount, TaskDefinition};
 use rules::reconcile::{Reconciliation, Search};
 use rules::revision::{self, Matching};
-use rules::rolling::Migrations;
-use rules::start::{self, Active, Candidate, Decision, Need, Observed, Rank, Running};
+use rules::start::{self, Candidate, Decision, Need, Observed, Rank, Running};
 use time::UtcDateTime;
 use tokio::try_join;
 
@@ -243,7 +242,7 @@ impl Observer {
             Deploys::CodeDeploy(_) => self.observe_active(&mut observing.members).await?,
             Deploys::Ecs(on_ecs) => {
                 let migrations = self.migrations(&observing.members, ours, on_ecs).await?;
-                set_active(&mut observing.members, on_ecs, migrations);
+                on_ecs::set_active(&mut observing.members, on_ecs, migrations);
             }
         }
         Ok(observing)
@@ -460,43 +459,5 @@ impl Observer {
         let found: Vec<ImageDetail> = pointed.image.into_iter().collect();
         let candidate = reconciliation.candidate(&found, pointed.asked_at);
         Ok((candidate, pointed.asked_at))
-    }
-}
-
-/// What is under way, as each pipeline sees it.
-fn set_active(members: &mut [Member<'_>], on_ecs: &OnEcs, migrations: Option<Migrations>) {
-    let all: Vec<&Pipeline> = members
-        .iter()
-        .map(|member| member.reconciliation.pipeline)
-        .collect();
-    for member in members {
-        let pipeline = member.reconciliation.pipeline;
-        let candidate = member.observation.observed.candidate.as_ref();
-        let migrations = migrations.as_ref();
-        // A migration is never killed, so whatever else is under way, it comes first.
-        let migrating = migrations.and_then(|one| one.running(pipeline, candidate));
-        let active = match (migrating, &on_ecs.active, &on_ecs.accepted) {
-            (Some(migrating), ..) => Some(migrating),
-            (None, Some(active), _) => Some(ecs::active(pipeline, &all, on_ecs.strategy, active)),
-            (None, None, Some(accepted)) => {
-                let Accepted {
-                    revision,
-                    definition,
-                    at,
-                } = accepted;
-                Some(ecs::accepted(pipeline, revision, definition, *at))
-            }
-            (None, None, None) => match &on_ecs.judging {
-                Some((ended, phase)) => Some(Active {
-                    phase: *phase,
-                    ..ecs::active(pipeline, &all, None, ended)
-                }),
-                None => migrations.and_then(|one| one.waiting(pipeline)),
-            },
-        };
-        member.observation.observed.service.active = active;
-        if let Deploys::Ecs(on_ecs) = &mut member.observation.deploys {
-            on_ecs.migrations = migrations.cloned();
-        }
     }
 }

@@ -257,7 +257,9 @@ fn a_stack_that_observes_may_start_stop_and_cut_nothing() {
                 "`{action}` of {} is granted to a stack that observes, put it below `Deploys`",
                 function.id
             );
-            let reads = ["Describe", "List", "Get", "BatchGet", "Publish", "Decrypt"];
+            let reads = [
+                "Describe", "List", "Get", "BatchGet", "Simulate", "Publish", "Decrypt",
+            ];
             let (_, operation) = action.split_once(':').unwrap();
             let reads = reads.iter().any(|begin| operation.starts_with(begin))
                 || action == "kms:GenerateDataKey";

@@ -1,5 +1,6 @@
 //! Each invariant can be violated: tables of changed worlds, with the expected violations.
 
+mod after_updates;
 mod before_updates;
 mod gates;
 mod migrations;

@@ -90,8 +90,8 @@ impl What {
 
 /// What is still to be told of a deployment, in order.
 ///
-/// Of older deployments only those are told whose start was, and those of a revision that this stack registered: one may be stopped
-/// before anybody has looked at it. All else was before this stack, or told long ago, and its mark has made room. So it is with the newest one where no end is announced: ECS lists a deployment a moment after it has begun, and until
+/// Of older deployments only those are told whose start was, those of a revision that this stack registered, and those that came after
+/// one of such a revision: one may be over before anybody has looked at it, whoever began it. All else was before this stack, or told long ago, and its mark has made room. So it is with the newest one where no end is announced: ECS lists a deployment a moment after it has begun, and until
 /// then the newest one is that of last month.
 pub fn due(
     deployment: &ServiceDeployment,
@@ -106,8 +106,7 @@ pub fn due(
         Announced::Ended | Announced::Routine(Some(_)) => (None, true),
         Announced::InProgress | Announced::Routine(None) | Announced::Other => (None, false),
     };
-    let is_known =
-        (is_newest && may_have_ended) || told.is_registered_by_it || is_told(&What::Started);
+    let is_known = (is_newest && may_have_ended) || told.was_there || is_told(&What::Started);
     let due = match End::of(&deployment.status) {
         Some(end) if is_known => vec![What::Ended(end)],
         Some(_) => Vec::new(),

@@ -12,8 +12,8 @@ const CHARACTERS_AT_MOST: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     stack: StackName,
-    /// Whether the stack registered the revision: it was there before every deployment of it.
-    pub(super) is_registered_by_it: bool,
+    /// Whether the stack was there before every deployment of the revision: it registered it, or one that was deployed before.
+    pub(super) was_there: bool,
     started: String,
     waiting: String,
     overdue: String,
@@ -26,12 +26,19 @@ impl Told {
         let value = |key| mark(definition, key).unwrap_or_default().to_owned();
         Self {
             stack: stack.clone(),
-            is_registered_by_it: stack_of(definition).as_ref() == Some(stack),
+            was_there: stack_of(definition).as_ref() == Some(stack),
             started: value(What::STARTED),
             waiting: value(What::WAITING),
             overdue: value(What::OVERDUE),
             ended: value(What::ENDED),
         }
+    }
+
+    /// The same after an earlier deployment of the service.
+    #[must_use]
+    pub fn after(self, earlier: Option<&Self>) -> Self {
+        let was_there = self.was_there || earlier.is_some_and(|earlier| earlier.was_there);
+        Self { was_there, ..self }
     }
 
     fn value(&self, what: &What) -> &str {

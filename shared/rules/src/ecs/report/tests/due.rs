@@ -237,3 +237,18 @@ fn an_end_may_be_untold_from_some_minutes_to_a_day_after_it() {
     let under_way = observed(NATIVE, Status::InProgress).deployment;
     assert!(!may_be_untold(&under_way, at_minute(60)));
 }
+
+/// A person's deployment between two of ours may be over before anybody has looked at it.
+#[test]
+fn what_came_after_a_deployment_of_ours_is_told_whoever_began_it() {
+    let stack: crate::names::StackName = "greenlight".parse().unwrap();
+    let told = |tags: &[(&str, &str)]| Told::of(&definition(2, "b", tags), &stack);
+    let ended = observed(NATIVE, Status::RollbackSuccessful).deployment;
+    let due_after = |earlier: &[(&str, &str)]| {
+        let told = told(&[]).after(Some(&told(earlier)));
+        due(&ended, false, &Announced::InProgress, &told).len()
+    };
+    assert_eq!(due_after(&[("greenlight:stack", "greenlight")]), 1);
+    assert_eq!(due_after(&[("greenlight:stack", "observer")]), 0);
+    assert_eq!(due_after(&[]), 0);
+}
