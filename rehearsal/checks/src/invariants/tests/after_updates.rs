@@ -1,0 +1,72 @@
+//! The production gate after a rolling update: what it found is told, and only green opens it.
+
+use record::{By, Deployment, Engine, Record};
+
+use super::of_ecs::{ARN, ID, check, gate, of_ecs, rolling};
+use super::{shipped, told};
+
+/// A rolling update whose pipeline has a production gate, which it passed.
+fn gated() -> Record {
+    let mut record = rolling();
+    let gate_of_test = shipped("latest").pipelines[0].test_traffic.clone();
+    record.pipelines[0].production_traffic = Some(gate_of_test);
+    record.production_answers = record.test_answers.clone();
+    record.hooks = vec![gate(
+        "check-production",
+        "AFTER_ROLLING_UPDATE",
+        4,
+        &[(6, "SUCCEEDED")],
+    )];
+    record
+}
+
+/// Its gate did not let it pass, and the service went back.
+fn gone_back() -> Record {
+    let mut record = gated();
+    record.hooks[0].answers[0].status = "FAILED".to_owned();
+    let back = Deployment {
+        by: By::Rollback,
+        revision: "web:1".to_owned(),
+        ..of_ecs(Engine::Rolling, &ARN.replace(ID, "back"), "0", 12)
+    };
+    record.deployments.push(back);
+    record.messages = vec![
+        told("started", ARN, "a", 2),
+        told("production-traffic-failed", ARN, "a", 10),
+        told("rolled-back", ARN, "a", 20),
+    ];
+    record
+}
+
+#[test]
+fn a_rolling_update_with_a_production_gate_is_told_by_what_that_found() {
+    check(
+        gated,
+        &[
+            (|_| {}, &[]),
+            // Nobody judged it, or it did not pass, and it is told as shipped.
+            (|r| r.hooks.clear(), &[7, 7]),
+            (
+                |r| r.hooks[0].answers[0].status = "FAILED".to_owned(),
+                &[7, 7],
+            ),
+            (
+                |r| r.messages[1] = told("rolled-back", ARN, "a", 9),
+                &[7, 7],
+            ),
+            // It passed, and green had not answered.
+            (|r| r.production_answers.clear(), &[8]),
+        ],
+    );
+    check(
+        gone_back,
+        &[
+            (|_| {}, &[]),
+            (|r| drop(r.messages.pop()), &[7]),
+            (|r| r.messages[2] = told("shipped", ARN, "a", 20), &[7, 7]),
+            // Of the way back nothing is told by itself.
+            (|r| r.messages.push(told("shipped", "back", "0", 20)), &[7]),
+            (|r| r.messages.push(told("started", "back", "0", 13)), &[7]),
+        ],
+    );
+}
