@@ -3,7 +3,7 @@
 /// Every permission that the template grants, as `--without` takes it, with a short scenario that does not go as expected
 /// without it. The role of the time-out schedule is nobody's but the schedule's.
 pub(super) const NEEDED: [(&str, &str); 133] = [
-    ("HookRole:lambda:InvokeFunction", "native-ship"),
+    ("HookRole:lambda:InvokeFunction", "native-failed-migration"),
     ("ScheduleRole:lambda:InvokeFunction", "endless-migration"),
     (
         "check-production:codedeploy:GetDeployment",
