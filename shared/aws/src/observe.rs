@@ -242,7 +242,7 @@ impl Observer {
             Deploys::CodeDeploy(_) => self.observe_active(&mut observing.members).await?,
             Deploys::Ecs(on_ecs) => {
                 let migrations = self.migrations(&observing.members, ours, on_ecs).await?;
-                on_ecs::set_active(&mut observing.members, on_ecs, migrations);
+                Self::set_active(&mut observing.members, on_ecs, migrations);
             }
         }
         Ok(observing)

@@ -324,44 +324,48 @@ fn tasks_of(service: &observed::Service, serves: Option<&ServiceRevision>) -> Ta
     }
 }
 
-/// What is under way, as each pipeline sees it.
-pub(super) fn set_active(
-    members: &mut [Member<'_>],
-    on_ecs: &OnEcs,
-    migrations: Option<Migrations>,
-) {
-    let all: Vec<&Pipeline> = members
-        .iter()
-        .map(|member| member.reconciliation.pipeline)
-        .collect();
-    for member in members {
-        let pipeline = member.reconciliation.pipeline;
-        let candidate = member.observation.observed.candidate.as_ref();
-        let migrations = migrations.as_ref();
-        // A migration is never killed, so whatever else is under way, it comes first.
-        let migrating = migrations.and_then(|one| one.running(pipeline, candidate));
-        let active = match (migrating, &on_ecs.active, &on_ecs.accepted) {
-            (Some(migrating), ..) => Some(migrating),
-            (None, Some(active), _) => Some(ecs::active(pipeline, &all, on_ecs.strategy, active)),
-            (None, None, Some(accepted)) => {
-                let Accepted {
-                    revision,
-                    definition,
-                    at,
-                } = accepted;
-                Some(ecs::accepted(pipeline, revision, definition, *at))
+impl Observer {
+    /// What is under way, as each pipeline sees it.
+    pub(super) fn set_active(
+        members: &mut [Member<'_>],
+        on_ecs: &OnEcs,
+        migrations: Option<Migrations>,
+    ) {
+        let all: Vec<&Pipeline> = members
+            .iter()
+            .map(|member| member.reconciliation.pipeline)
+            .collect();
+        for member in members {
+            let pipeline = member.reconciliation.pipeline;
+            let candidate = member.observation.observed.candidate.as_ref();
+            let migrations = migrations.as_ref();
+            // A migration is never killed, so whatever else is under way, it comes first.
+            let migrating = migrations.and_then(|one| one.running(pipeline, candidate));
+            let active = match (migrating, &on_ecs.active, &on_ecs.accepted) {
+                (Some(migrating), ..) => Some(migrating),
+                (None, Some(active), _) => {
+                    Some(ecs::active(pipeline, &all, on_ecs.strategy, active))
+                }
+                (None, None, Some(accepted)) => {
+                    let Accepted {
+                        revision,
+                        definition,
+                        at,
+                    } = accepted;
+                    Some(ecs::accepted(pipeline, revision, definition, *at))
+                }
+                (None, None, None) => match &on_ecs.judging {
+                    Some((ended, phase)) => Some(Active {
+                        phase: *phase,
+                        ..ecs::active(pipeline, &all, None, ended)
+                    }),
+                    None => migrations.and_then(|one| one.waiting(pipeline)),
+                },
+            };
+            member.observation.observed.service.active = active;
+            if let Deploys::Ecs(on_ecs) = &mut member.observation.deploys {
+                on_ecs.migrations = migrations.cloned();
             }
-            (None, None, None) => match &on_ecs.judging {
-                Some((ended, phase)) => Some(Active {
-                    phase: *phase,
-                    ..ecs::active(pipeline, &all, None, ended)
-                }),
-                None => migrations.and_then(|one| one.waiting(pipeline)),
-            },
-        };
-        member.observation.observed.service.active = active;
-        if let Deploys::Ecs(on_ecs) = &mut member.observation.deploys {
-            on_ecs.migrations = migrations.cloned();
         }
     }
 }
