@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::read::{actions, functions, statements};
+use super::read::{actions, functions, statements, template};
 use crate::repository;
 
 /// Actions that AWS cannot grant for a single resource (Service Authorization Reference). CodeDeploy's user guide grants its
@@ -278,7 +278,26 @@ fn a_stack_that_observes_may_start_stop_and_cut_nothing() {
 /// The actions of a function's policies whatever the mode is, and those with `Mode=deploy` alone.
 fn by_mode(function: &Value) -> (Vec<String>, Vec<String>) {
     let (mut always, mut deploying) = (function.clone(), function.clone());
-    let policies = |function: &Value| function["Policies"].as_array().cloned().unwrap_or_default();
+    // A role of its own names its policies, and a condition stands around the name.
+    let policies = |function: &Value| -> Vec<Value> {
+        let Some(role) = function["Role"]["Fn::GetAtt"].as_str() else {
+            return function["Policies"].as_array().cloned().unwrap_or_default();
+        };
+        let role = role.strip_suffix(".Arn").unwrap();
+        let named = template()["Resources"][role]["Properties"]["Policies"].clone();
+        let documents =
+            named.as_array().unwrap().iter().map(
+                |policy| match &policy["Fn::If"][1]["PolicyDocument"] {
+                    Value::Null => policy["PolicyDocument"].clone(),
+                    document => {
+                        json!({ "Fn::If": [policy["Fn::If"][0], document, policy["Fn::If"][2]] })
+                    }
+                },
+            );
+        documents.collect()
+    };
+    always["Role"] = Value::Null;
+    deploying["Role"] = Value::Null;
     let is_for_deploying = |policy: &Value| policy["Fn::If"][0] == "Deploys";
     let (only_deploying, others): (Vec<Value>, Vec<Value>) =
         policies(function).into_iter().partition(is_for_deploying);
