@@ -37,6 +37,7 @@ mod saved;
 mod scenarios;
 mod secrets;
 mod serve;
+mod serving;
 mod storm;
 mod template;
 mod tidy;

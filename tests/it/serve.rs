@@ -1,55 +1,13 @@
 //! `serve` and who means it harm: whatever one client asks, it is answered, others are served meanwhile, and SIGTERM ends it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::repository;
-use crate::scenarios::run::binaries;
-
-/// Who is not answered by then never will be: no machine is as slow as that.
-const HUNG: Duration = Duration::from_secs(300);
-
-/// A local AWS, which ends with the test.
-struct Serving {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Serving {
-    fn start() -> Serving {
-        let mut child = Command::new(binaries().join("rehearsal"))
-            .args(["serve", "--port", "0", "--binaries"])
-            .arg(binaries())
-            .current_dir(repository::root())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut lines = lines.map_while(Result::ok);
-        let endpoint = lines.find_map(|line| {
-            let line = line.strip_prefix("export AWS_ENDPOINT_URL='http://")?;
-            line.strip_suffix('\'')?.parse().ok()
-        });
-        lines.find(|line| line == "# ready").unwrap();
-        // Nobody reads what it says from here on.
-        thread::spawn(move || lines.for_each(drop));
-        Serving {
-            child,
-            address: endpoint.unwrap(),
-        }
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = (self.child.kill(), self.child.wait());
-    }
-}
+use crate::serving::{HUNG, Serving};
 
 /// The status of an answer, and its text.
 fn ask(address: SocketAddr, headers: &str, body: &[u8]) -> (u16, String) {
@@ -171,7 +129,7 @@ fn growing_body(address: SocketAddr) -> u16 {
 
 #[test]
 fn a_hostile_request_is_answered_and_others_are_meanwhile() {
-    let mut serving = Serving::start();
+    let mut serving = Serving::start(&[""; 0]);
     let address = serving.address;
     thread::scope(|scope| {
         for (what, hostile, status) in HOSTILE.into_iter().chain(HOSTILE) {

@@ -2,21 +2,17 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
 
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-use crate::repository;
 use crate::scenarios::run::binaries;
+use crate::serving::{HUNG, Serving};
 
-/// Who is not answered by then never will be: no machine is as slow as that.
-const HUNG: Duration = Duration::from_secs(300);
 /// The name under which CodeDeploy's role may call a hook.
 const HOOK: &str = "CodeDeployHook_hold";
 
@@ -35,8 +31,7 @@ BeforeAllowTraffic = \"CodeDeployHook_hold\"
 
 /// A local AWS, which ends with the test.
 pub(super) struct Local {
-    child: Child,
-    address: SocketAddr,
+    serving: Serving,
     hook: TcpListener,
     pub(super) folder: Folder,
 }
@@ -91,39 +86,12 @@ impl Local {
     fn serve(folder: Folder, options: &[&str]) -> Local {
         let hook = TcpListener::bind("127.0.0.1:0").unwrap();
         let function = format!("{HOOK}=http://{}", hook.local_addr().unwrap());
-        let mut child = Command::new(binaries().join("rehearsal"))
-            .args([
-                "serve",
-                "--port",
-                "0",
-                "--function",
-                &function,
-                "--binaries",
-            ])
-            .arg(binaries())
-            .args(options)
-            .current_dir(repository::root())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut lines = lines.map_while(Result::ok);
-        let endpoint = lines.find_map(|line| {
-            let line = line.strip_prefix("export AWS_ENDPOINT_URL='http://")?;
-            line.strip_suffix('\'')?.parse().ok()
-        });
-        let pipelines = lines.find_map(|line| {
-            let line = line.strip_prefix("export GREENLIGHT_CONFIG='")?;
-            line.strip_suffix('\'').map(str::to_owned)
-        });
-        let pipelines = fs::read_to_string(pipelines.unwrap()).unwrap();
+        let serving = Serving::start(&[&["--function", &function], options].concat());
+        // It may be that very file: a copy onto itself would be empty.
+        let pipelines = fs::read(&serving.pipelines).unwrap();
         fs::write(folder.0.join("pipelines.toml"), pipelines).unwrap();
-        lines.find(|line| line == "# ready").unwrap();
-        // Nobody reads what it says from here on.
-        thread::spawn(move || lines.for_each(drop));
         Local {
-            child,
-            address: endpoint.unwrap(),
+            serving,
             hook,
             folder,
         }
@@ -176,7 +144,7 @@ impl Local {
 
     fn call(&self, service: &str, target: &str, body: &Value) {
         let body = body.to_string();
-        let mut stream = TcpStream::connect(self.address).unwrap();
+        let mut stream = TcpStream::connect(self.serving.address).unwrap();
         stream.set_read_timeout(Some(HUNG)).unwrap();
         let request = format!(
             "POST / HTTP/1.1\r\nhost: aws\r\nconnection: close\r\ncontent-type: application/x-amz-json-1.1\r\n\
@@ -195,7 +163,10 @@ impl Local {
         let mut command = command(line);
         command
             .current_dir(&self.folder.0)
-            .env("AWS_ENDPOINT_URL", format!("http://{}", self.address))
+            .env(
+                "AWS_ENDPOINT_URL",
+                format!("http://{}", self.serving.address),
+            )
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_ACCESS_KEY_ID", "REHEARSAL")
             .env("AWS_SECRET_ACCESS_KEY", "rehearsal");
@@ -210,12 +181,6 @@ impl Local {
     pub(super) fn transcript(&self, lines: &[&str]) -> String {
         let of = |line: &&str| self.run(line).transcript(line);
         lines.iter().map(of).collect::<Vec<_>>().join("\n")
-    }
-}
-
-impl Drop for Local {
-    fn drop(&mut self) {
-        let _ = (self.child.kill(), self.child.wait());
     }
 }
 
