@@ -104,17 +104,18 @@ fn every_commented_option_can_be_switched_on() {
     }
 }
 
+/// What the file means. Which settings it has is all that may differ.
+fn read(text: &str) -> String {
+    let mut pipeline = parse(text);
+    pipeline.tuning.clear();
+    format!("{pipeline:?}")
+}
+
 /// A commented option whose value the comment calls the default changes nothing.
 #[test]
 fn commented_defaults_are_the_defaults() {
     let text = shipped();
     let lines: Vec<&str> = text.lines().collect();
-    // Which settings the file has is all that may differ.
-    let read = |text: &str| {
-        let mut pipeline = parse(text);
-        pipeline.tuning.clear();
-        format!("{pipeline:?}")
-    };
     let without_comments = read(&text);
     for default in [
         "application",
@@ -159,11 +160,6 @@ fn the_files_that_are_rehearsed_are_valid() {
 fn what_a_comment_calls_the_default_is_the_default() {
     let text = shipped();
     let lines: Vec<&str> = text.lines().collect();
-    let read = |text: &str| {
-        let mut pipeline = parse(text);
-        pipeline.tuning.clear();
-        format!("{pipeline:?}")
-    };
     for (option, value) in [
         ("rollback", "\"automatic\""),
         ("without_rollback", "false"),

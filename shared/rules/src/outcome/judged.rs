@@ -2,7 +2,7 @@
 //! rollback.
 
 use super::reason::reason;
-use super::{Ending, Event, Outcome, Subject, Verdict};
+use super::{Ending, Event, Outcome, Subject};
 use crate::config::Pipeline;
 use crate::names::{DeploymentId, RevisionArn};
 
@@ -76,8 +76,9 @@ impl Outcome {
             deployment.deployment(),
             pipeline.place()
         );
-        let mut outcome = Self::about(Event::Stopped, pipeline, deployment, summary);
-        outcome.verdict = Verdict::Superseded;
-        outcome.ending(ending)
+        Self {
+            summary,
+            ..Self::superseded(pipeline, deployment, by, ending)
+        }
     }
 }

@@ -111,7 +111,7 @@ pub fn due(
         Some(end) if is_known => vec![What::Ended(end)],
         Some(_) => Vec::new(),
         None => {
-            let begins = is_newest && has_just_begun(&deployment.status);
+            let begins = is_newest && goes_on(&deployment.status);
             let pause = pause.filter(|pause| pause.deployment == deployment.arn);
             let pause = pause.cloned().map(What::Waits);
             begins
@@ -134,8 +134,8 @@ pub fn lacks_the_newest(listed: &[Listed], announced: &Announced) -> bool {
         || (*announced == Announced::InProgress && listed.iter().all(|one| one.status.has_ended()))
 }
 
-/// Of one that is being stopped or goes back already, its end says more.
-fn has_just_begun(status: &Status) -> bool {
+/// Whether it is still meant to succeed: of one that is being stopped or goes back already, its end says more.
+pub(super) fn goes_on(status: &Status) -> bool {
     match status {
         Status::Pending | Status::InProgress | Status::Unknown(_) => true,
         Status::Successful

@@ -3,10 +3,10 @@
 
 use time::{Duration, UtcDateTime};
 
-use super::due::What;
+use super::due::{What, goes_on};
 use super::observed::Observed;
 use super::told::Told;
-use crate::ecs::{ServiceDeployment, Status};
+use crate::ecs::ServiceDeployment;
 use crate::engine::Engine;
 
 /// How long a rolling update may take that nothing would roll back, in minutes. Nothing is stopped then, people are told.
@@ -20,18 +20,8 @@ pub fn may_be_overdue(observed: &Observed, told: &Told) -> bool {
         Engine::Rolling => true,
         Engine::CodeDeploy | Engine::Native(_) => false,
     };
-    let goes_on = match &deployment.status {
-        Status::Pending | Status::InProgress | Status::Unknown(_) => true,
-        Status::Successful
-        | Status::StopRequested
-        | Status::Stopped
-        | Status::RollbackRequested
-        | Status::RollbackInProgress
-        | Status::RollbackSuccessful
-        | Status::RollbackFailed => false,
-    };
     is_rolling
-        && goes_on
+        && goes_on(&deployment.status)
         && observed.newer.is_none()
         && !observed.service.configuration.rolls_back()
         && !told.has(&What::Overdue, &deployment.arn)
