@@ -30,9 +30,9 @@ import boto3
 import yaml
 from moto.server import ThreadedMotoServer
 
-from ci_commit_status import Template
 from ci_systems import Unknown, only
 from claims import Claims
+from cloudformation import read
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = ROOT / "examples" / "ci" / "rehearse-pull-request.yml"
@@ -117,7 +117,7 @@ def stack_is_packaged(claims: Claims, output: Path, binaries: Path, folder: Path
         opened.extractall(folder)
     unpacked = folder / archive.stem
     template = unpacked / "template.yaml"
-    parameter = yaml.load(template.read_text(), Template)["Parameters"]["Architecture"]
+    parameter = read(template.read_text())["Parameters"]["Architecture"]
     told = (parameter["Default"], parameter["AllowedValues"])
     claims.equal("the processor is that of the binaries", told, (ARCHITECTURE, [ARCHITECTURE]))
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -137,7 +137,7 @@ def stack_is_packaged(claims: Claims, output: Path, binaries: Path, folder: Path
         claims.holds("ends well", done.returncode == 0, done.stderr)
         if done.returncode:
             return
-        packaged = yaml.load((unpacked / "packaged.yaml").read_text(), Template)
+        packaged = read((unpacked / "packaged.yaml").read_text())
         for name, one in packaged["Resources"].items():
             uri = one["Properties"].get("CodeUri") or one["Properties"].get("ContentUri")
             if one["Type"].startswith("AWS::Serverless::") and uri:
