@@ -40,7 +40,7 @@ ARCHITECTURE = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 MACHINES = {"arm64": 183, "x86_64": 62}
 """EM_AARCH64 and EM_X86_64."""
 FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir() if path.is_dir())
-PROGRAMS = [*FUNCTIONS, "rehearsal", "sample-service"]
+PROGRAMS = [*FUNCTIONS, "rehearsal", "sample-service", "greenlight"]
 
 
 def command(*arguments: str | Path, at: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -195,6 +195,8 @@ def rehearsal_plays(claims: Claims, output: Path, folder: Path) -> None:
     claims.equal("it judges a record", (judged.returncode, judged.stderr), (0, ""))
     page = command(rehearse, "report", "ship.json", "--output", "ship.html", at=folder)
     claims.equal("it makes its page", (page.returncode, page.stderr), (0, ""))
+    printed = command(rehearse.with_name("bin") / "greenlight", "policy", at=folder)
+    claims.contains("the command beside it prints parameters", f"{printed.returncode} {printed.stdout}", "0 ", "Repositories=")
     claims.about("`examples/ci/rehearse-pull-request.yml`")
     sums = checksum(archive.read_bytes())
     claims.equal("pipelines that are well", pull_request(folder, archive, sums), [True] * 3)
