@@ -66,7 +66,10 @@ impl RollingGate {
                 let judgement = Judgement::Failed { back, reason };
                 (self.judged(call, judgement), None)
             }
-            GateState::Free | GateState::Open | GateState::Passed => {
+            GateState::Free
+            | GateState::FailedBefore { .. }
+            | GateState::Open
+            | GateState::Passed => {
                 let verdict = self.check(&due.known, deadline).await;
                 let back = match passes(&verdict) {
                     true => None,
