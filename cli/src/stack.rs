@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
+use aws::follow::Follower;
 use aws::lambda::Lambda;
 use aws::observe::Observer;
 use aws::sts::{Caller, Sts};
@@ -79,6 +80,10 @@ impl Stack {
             aws::scheduler::Scheduler::new(session),
             aws::iam::Iam::new(session),
         )
+    }
+
+    pub(crate) fn follower(&self) -> Follower {
+        Follower::new(&self.session, self.started.settings.stack.clone())
     }
 
     /// The pipeline of this name.

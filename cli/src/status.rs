@@ -33,7 +33,7 @@ pub(crate) async fn run(common: &Common, named: &Named, output: &Output) -> anyh
         let name = named.pipeline.as_ref();
         name.is_none_or(|name| looked.pipeline.name == *name)
     };
-    let (observer, follower) = (stack.observer(), Follower::new(&stack.session));
+    let (observer, follower) = (stack.observer(), stack.follower());
     let services = look::services(&stack.started)?;
     let mut page = output.page();
     head(&mut page, &stack);

@@ -222,6 +222,25 @@ fn deployments_of_ecs_are_followed_to_their_end() {
     }
 }
 
+/// ECS's success is not the end of an update that a gate judges afterwards: the service goes back, and so it is told.
+#[test]
+fn an_update_that_its_production_gate_does_not_let_pass_has_not_shipped() {
+    let local = Local::of("rolling-production-gate-fails");
+    // It answers `/orders` only after a migration, and this pipeline has none.
+    local.push("next", Some("1.1.0"));
+    let deployed = local.run("deploy shop-web --tag next --wait --interval 1");
+    let Printed { stdout, stderr, .. } = &deployed;
+    assert_eq!(deployed.status, 1, "{stdout}{stderr}");
+    let last = stdout.lines().last();
+    assert_eq!(
+        last,
+        Some("rolled back: prod/web runs what it ran before"),
+        "{stdout}"
+    );
+    let why = "! the production traffic gate failed: ";
+    assert!(stdout.lines().any(|line| line.starts_with(why)), "{stdout}");
+}
+
 /// Wrong usage is clap's, with its own exit status; help names the exit statuses and has an example for each command.
 #[test]
 fn help_teaches_and_wrong_usage_ends_with_2() {
