@@ -59,8 +59,19 @@ pub fn judged(
             (state, [Some(failed), then].into_iter().flatten().collect())
         }
     };
+    let status = match state {
+        // ECS's own word alone would say that it is done.
+        State::UnderWay => format!("{}, its production gate asks", of_ecs.status),
+        State::Shifted
+        | State::RollingBack
+        | State::Succeeded
+        | State::RolledBack
+        | State::Superseded
+        | State::Failed => of_ecs.status,
+    };
     Progress {
         state,
+        status,
         ended_at: of_ecs.ended_at.filter(|_| state.has_ended()),
         reasons,
         ..of_ecs
@@ -139,129 +150,83 @@ mod tests {
 
     use super::*;
 
-    const WENT_WRONG: &str = "the production traffic gate failed: /orders wanted 200";
-
     fn arn(number: u32) -> RevisionArn {
         let arn = format!("arn:aws:ecs:eu-central-1:111122223333:task-definition/web:{number}");
         arn.parse().unwrap()
     }
 
-    fn next(revision: u32, status: &str) -> Option<Next> {
+    /// The gate, the next deployment as what it deploys and its status, and whether anything is awaited.
+    const TABLE: [(&str, State, &str); 14] = [
+        ("free - waits", State::Succeeded, ""),
+        ("passed - waits", State::Succeeded, ""),
+        ("passed 3:IN_PROGRESS told", State::Succeeded, ""),
+        (
+            "before - told",
+            State::Succeeded,
+            "the production traffic gate failed in an earlier deployment of this revision: it answered 500",
+        ),
+        ("open - waits", State::UnderWay, ""),
+        (
+            "open - told",
+            State::Failed,
+            "the production traffic check did not run within an hour",
+        ),
+        (
+            "open 3:IN_PROGRESS waits",
+            State::Superseded,
+            "deployment `later` took its place",
+        ),
+        ("failed:1 - waits", State::RollingBack, "FAILED"),
+        (
+            "failed:1 - told",
+            State::Failed,
+            "FAILED; going back to web:1 did not succeed: production stays on it",
+        ),
+        ("failed:1 1:IN_PROGRESS waits", State::RollingBack, "FAILED"),
+        ("failed:1 1:SUCCESSFUL told", State::RolledBack, "FAILED"),
+        (
+            "failed:1 1:ROLLBACK_SUCCESSFUL told",
+            State::Failed,
+            "FAILED; deployment `later`, which went back, ended as ROLLBACK_SUCCESSFUL",
+        ),
+        (
+            "failed:1 3:SUCCESSFUL waits",
+            State::Failed,
+            "FAILED; deployment `later` took its place",
+        ),
+        (
+            "failed:none - waits",
+            State::Failed,
+            "FAILED; there is nothing to go back to: production stays on it",
+        ),
+    ];
+
+    fn gate(word: &str) -> GateState {
+        let reason = "it answered 500".to_owned();
+        match word {
+            "free" => GateState::Free,
+            "passed" => GateState::Passed,
+            "before" => GateState::FailedBefore { reason },
+            "open" => GateState::Open,
+            failed => GateState::Failed {
+                back: failed.rsplit(':').next().unwrap().parse().ok(),
+                reason,
+            },
+        }
+    }
+
+    fn next(word: &str) -> Option<Next> {
+        let (revision, status) = word.split_once(':')?;
         Some(Next {
             id: "later".parse().unwrap(),
-            revision: Some(arn(revision)),
+            revision: Some(arn(revision.parse().unwrap())),
             status: Status::of(status),
         })
     }
 
-    fn failed(back: Option<u32>) -> GateState {
-        GateState::Failed {
-            back,
-            reason: "/orders wanted 200".to_owned(),
-        }
-    }
-
     #[test]
     fn the_success_of_ecs_is_what_the_gate_makes_of_it() {
-        use Awaited::{No, Yes};
-        let before = GateState::FailedBefore {
-            reason: "/orders wanted 200".to_owned(),
-        };
-        let took_its_place = "deployment `later` took its place";
-        let table = [
-            (GateState::Free, None, Yes, State::Succeeded, vec![]),
-            (GateState::Passed, None, Yes, State::Succeeded, vec![]),
-            (
-                GateState::Passed,
-                next(3, "IN_PROGRESS"),
-                No,
-                State::Succeeded,
-                vec![],
-            ),
-            (
-                before,
-                None,
-                No,
-                State::Succeeded,
-                vec![
-                    "the production traffic gate failed in an earlier deployment of this revision: /orders wanted 200",
-                ],
-            ),
-            (GateState::Open, None, Yes, State::UnderWay, vec![]),
-            (
-                GateState::Open,
-                None,
-                No,
-                State::Failed,
-                vec!["the production traffic check did not run within an hour"],
-            ),
-            (
-                GateState::Open,
-                next(3, "IN_PROGRESS"),
-                Yes,
-                State::Superseded,
-                vec![took_its_place],
-            ),
-            (
-                failed(Some(1)),
-                None,
-                Yes,
-                State::RollingBack,
-                vec![WENT_WRONG],
-            ),
-            (
-                failed(Some(1)),
-                None,
-                No,
-                State::Failed,
-                vec![
-                    WENT_WRONG,
-                    "going back to web:1 did not succeed: production stays on it",
-                ],
-            ),
-            (
-                failed(Some(1)),
-                next(1, "IN_PROGRESS"),
-                Yes,
-                State::RollingBack,
-                vec![WENT_WRONG],
-            ),
-            (
-                failed(Some(1)),
-                next(1, "SUCCESSFUL"),
-                No,
-                State::RolledBack,
-                vec![WENT_WRONG],
-            ),
-            (
-                failed(Some(1)),
-                next(1, "ROLLBACK_SUCCESSFUL"),
-                No,
-                State::Failed,
-                vec![
-                    WENT_WRONG,
-                    "deployment `later`, which went back, ended as ROLLBACK_SUCCESSFUL",
-                ],
-            ),
-            (
-                failed(Some(1)),
-                next(3, "SUCCESSFUL"),
-                Yes,
-                State::Failed,
-                vec![WENT_WRONG, took_its_place],
-            ),
-            (
-                failed(None),
-                None,
-                Yes,
-                State::Failed,
-                vec![
-                    WENT_WRONG,
-                    "there is nothing to go back to: production stays on it",
-                ],
-            ),
-        ];
-        for (gate, next, awaited, state, reasons) in table {
+        for (row, state, reasons) in TABLE {
             let of_ecs = Progress {
                 id: "EZe5RNVLH6PPzHXINuP28".parse().unwrap(),
                 state: State::Succeeded,
@@ -273,23 +238,23 @@ mod tests {
                 green: None,
                 reasons: Vec::new(),
             };
-            let found = judged(of_ecs, &gate, &arn(2), next.as_ref(), awaited);
+            let words: Vec<&str> = row.split(' ').collect();
+            let awaited = match words[2] {
+                "waits" => Awaited::Yes,
+                _ => Awaited::No,
+            };
+            let next = next(words[1]);
+            let found = judged(of_ecs, &gate(words[0]), &arn(2), next.as_ref(), awaited);
+            let failed = "the production traffic gate failed: it answered 500";
+            let reasons = reasons.replace("FAILED", failed);
             assert_eq!(
-                (found.state, &*found.reasons),
-                (
-                    state,
-                    &*reasons
-                        .iter()
-                        .map(|one| (*one).to_owned())
-                        .collect::<Vec<_>>()
-                ),
-                "{gate:?}"
+                (found.state, found.reasons.join("; ")),
+                (state, reasons),
+                "{row}"
             );
-            assert_eq!(
-                found.state.has_ended(),
-                found.ended_at.is_some(),
-                "{gate:?}"
-            );
+            assert_eq!(found.state.has_ended(), found.ended_at.is_some(), "{row}");
+            let asks = found.status == "SUCCESSFUL, its production gate asks";
+            assert_eq!(asks, state == State::UnderWay, "{row}");
         }
     }
 
