@@ -70,12 +70,13 @@ fn simulate(call: Call<'_>) -> Answer {
         .flat_map(|action| resources.iter().map(move |resource| (action, resource)));
     let results: Vec<Value> = pairs
         .map(|(action, resource)| {
+            let (decision, missing) = role.simulated(action, resource);
             json!({
                 "EvalActionName": action,
                 "EvalResourceName": resource,
-                "EvalDecision": role.simulated(action, resource),
+                "EvalDecision": decision,
                 "MatchedStatements": [],
-                "MissingContextValues": [],
+                "MissingContextValues": missing,
             })
         })
         .collect();
