@@ -66,10 +66,24 @@ fn after_gate(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static 
     match gates.next() {
         _ if !is_gated => &["shipped", "shipped-unverified"],
         Some(_) if facts.has_passed(deployment, Gate::ProductionTraffic) => &["shipped"],
-        Some(_) => &["rolled-back", "failed"],
+        Some(_) => match way_back(facts, deployment).map(Deployment::ending) {
+            Some(Ending::Succeeded) => &["rolled-back"],
+            // It is told when that has ended.
+            Some(Ending::UnderWay) => &[],
+            Some(Ending::Failed | Ending::Stopped | Ending::RolledBack) | None => &["failed"],
+        },
         // A newer deployment took its place, or nobody could judge it.
         None => &["stopped", "shipped-unverified"],
     }
+}
+
+/// The deployment by which the service went back from one that did not pass: the next one. Another one that took its place is none.
+fn way_back<'f>(facts: &'f Facts<'_>, deployment: &Deployment) -> Option<&'f Deployment> {
+    let mut all = facts.record.deployments.iter();
+    all.find(|one| one.id == deployment.id)?;
+    let next =
+        all.find(|one| (&one.cluster, &one.service) == (&deployment.cluster, &deployment.service));
+    next.filter(|next| next.by == By::Rollback)
 }
 
 fn lie(facts: &Facts<'_>, told: &Message) -> Option<String> {
