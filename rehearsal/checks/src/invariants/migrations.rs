@@ -31,6 +31,17 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(10 * 60);
 /// Of errors of AWS that say nothing of what was asked.
 const WITHHELD: [&str; 2] = ["AccessDenied", "Throttl"];
 
+/// What `run-migration` reads to decide what it answers ECS.
+const READS: [&str; 7] = [
+    "DescribeServiceDeployments",
+    "DescribeServiceRevisions",
+    "DescribeServices",
+    "DescribeTaskDefinition",
+    "DescribeTasks",
+    "ListServiceDeployments",
+    "ListTasks",
+];
+
 /// The timeline records the end of a task a moment after functions receive it.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);
 
@@ -137,8 +148,9 @@ fn judged(facts: &Facts<'_>, deployment: &Deployment) -> Vec<String> {
     found
 }
 
-/// Whether AWS refused or failed a call of the invocation that answered ECS. It has this one chance to answer, and in doubt it fails;
-/// CodeDeploy's hook is answered by an invocation that is repeated.
+/// Whether AWS refused or failed a call by which the invocation that answered ECS reads how the migration stands. ECS would take
+/// `IN_PROGRESS` and call again; that a gate in doubt fails is a choice. CodeDeploy's hook is answered by an invocation that is
+/// repeated.
 fn was_kept_from_knowing(
     facts: &Facts<'_>,
     deployment: &Deployment,
@@ -153,6 +165,7 @@ fn was_kept_from_knowing(
         && calls.any(|call| {
             let error = call.error.as_deref().unwrap_or_default();
             call.function == answer.function
+                && READS.contains(&call.operation.as_str())
                 && invoked.contains(&call.at)
                 && (call.status >= 500 || WITHHELD.iter().any(|word| error.contains(word)))
         })

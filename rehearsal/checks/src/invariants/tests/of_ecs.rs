@@ -320,6 +320,17 @@ fn a_migration_is_judged_once() {
                 },
                 &[5, 8],
             ),
+            // It could, and could not do something else.
+            (
+                |record| {
+                    record.hooks[0].answers[1].status = "FAILED".to_owned();
+                    record.aws_calls = vec![AwsCall {
+                        operation: "StopTask".to_owned(),
+                        ..denied("run-migration", 4)
+                    }];
+                },
+                &[5, 8],
+            ),
             (
                 |record| record.migrations.push(migration("twice", ID, Some(4), 0)),
                 &[5],
