@@ -1,11 +1,17 @@
 //! A record with the queries that several invariants need.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use record::{Deployment, Engine, HookAnswer, Push, Reconciliation, Record};
 
 use super::gate::{Gate, starter};
 use super::rule::Rule;
+
+/// How long a rolling update may take that nothing would roll back.
+const OVERDUE_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// How long a message may take after what it reports was read.
+const TOLD_WITHIN: Duration = Duration::from_secs(60);
 
 /// A record, with the rules of its pipelines.
 pub(super) struct Facts<'a> {
@@ -208,6 +214,15 @@ impl Pipeline<'_> {
             Some(_) | None => self.digest_in(deployment),
         }
     }
+}
+
+/// Whether a rolling update had gone on for so long by then that people are told.
+pub(super) fn is_overdue(deployment: &Deployment, at: SystemTime) -> bool {
+    deployment.engine == Engine::Rolling
+        && at >= deployment.created_at + OVERDUE_AFTER
+        && deployment
+            .ended_at
+            .is_none_or(|ended| at <= ended + TOLD_WITHIN)
 }
 
 /// A digest in a sentence.

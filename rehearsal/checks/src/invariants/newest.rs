@@ -3,8 +3,8 @@
 //! *Newest*: for an exact tag, the image that it points to at the end; for a glob, the latest first push, and for
 //! versions the highest, among the runnable images with a matching tag at the end. If production runs another image,
 //! one of these must hold:
-//! - a message, after the last order of the image, reports that it failed, was stopped or was rolled back; or that it
-//!   cannot be deployed until something is corrected, that the stack only observes, or that the running image is
+//! - a message, after the last order of the image, reports that it failed, was stopped or was rolled back; that its rolling
+//!   update is overdue, while it is; or that it cannot be deployed until something is corrected, that the stack only observes, or that the running image is
 //!   unknown;
 //! - the image shipped after its order, or served production already when it was ordered, and a person deployed
 //!   something else afterwards: it is set aside until its next order, whatever is ordered meanwhile;
@@ -18,18 +18,17 @@ use std::time::SystemTime;
 
 use record::{By, End, Ending, Image, Message, Push};
 
-use super::facts::{Facts, Pipeline, short};
+use super::facts::{Facts, Pipeline, is_overdue, short};
 use super::rule::{Ranked, Rule};
 
 /// Outcomes that give the reason why an image does not run.
-const WHY_NOT: [&str; 9] = [
+const WHY_NOT: [&str; 8] = [
     "migration-failed",
     "test-traffic-failed",
     "production-traffic-failed",
     "failed",
     "stopped",
     "rolled-back",
-    "overdue",
     "refused",
     "observed",
 ];
@@ -155,8 +154,16 @@ fn is_explained(
     };
     let says_why = |told: &Message| {
         let outcome = told.outcome();
-        let is_reason = WHY_NOT.contains(&outcome.as_str())
-            || outcome == "skipped" && told.body.contains(NOT_KNOWN);
+        let is_reason = match outcome.as_str() {
+            "skipped" => told.body.contains(NOT_KNOWN),
+            "overdue" => {
+                let about = told
+                    .deployment()
+                    .and_then(|id| facts.record.deployment(&id));
+                about.is_some_and(|deployment| is_overdue(deployment, told.at))
+            }
+            outcome => WHY_NOT.contains(&outcome),
+        };
         told.at >= ordered && is_reason && is_about(told)
     };
     let last = facts

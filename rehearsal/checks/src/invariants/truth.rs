@@ -3,8 +3,8 @@
 //! - `shipped` is for a deployment that succeeded and is not a rollback, and of a rolling update with a production gate for one that
 //!   passed it; `rolled-back` for a rollback that succeeded, which is one of its own under CodeDeploy and a part of the deployment where
 //!   ECS deploys, and for a rolling update that its gate did not let pass; `failed` and `stopped` for one that ended
-//!   so; a failed gate for one whose gate did not succeed. The digest is the one that the deployment shipped, or rolled back
-//!   from.
+//!   so; a failed gate for one whose gate did not succeed; `overdue` for a rolling update that has not ended after an hour. The
+//!   digest is the one that the deployment shipped, or rolled back from.
 //! - A message reports the end of every deployment of a pipeline's service, whoever created it, unless EventBridge lost
 //!   the event or it is in a queue whose alarm notifies people; where ECS deploys, a lost event is made up for. Of several
 //!   pipelines each is told whose image it shipped.
@@ -12,7 +12,7 @@
 
 use record::{By, Deployment, End, Ending, Engine, Message};
 
-use super::facts::{Facts, short};
+use super::facts::{Facts, is_overdue, short};
 use super::gate::Gate;
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
@@ -96,8 +96,7 @@ fn lie(facts: &Facts<'_>, told: &Message) -> Option<String> {
         "test-traffic-failed" => !has_passed(facts, deployment, Gate::TestTraffic),
         "production-traffic-failed" => !has_passed(facts, deployment, Gate::ProductionTraffic),
         "started" | "ready" => !is_rollback,
-        // Nothing has ended, and whether that is long ago is for a claim.
-        "overdue" => deployment.engine == Engine::Rolling && !is_rollback,
+        "overdue" => is_overdue(deployment, told.at),
         "waiting" => return None,
         outcome => true_ends(facts, deployment).contains(&outcome),
     };

@@ -100,7 +100,7 @@ pub(super) fn check(whole: fn() -> Record, changes: &[(Change, &[u8])]) {
 }
 
 /// The newer image `b` is deployed, and ends with this status and message.
-fn and_then_b(record: &mut Record, status: &str, outcome: Option<&str>) {
+pub(super) fn and_then_b(record: &mut Record, status: &str, outcome: Option<&str>) {
     and_pushed(record);
     record.reconciliations.push(reconciliation(10, 12, None));
     record.revisions.push(revision("web:3", "b", 11));
