@@ -123,10 +123,13 @@ impl<'a> Facts<'a> {
     }
 
     /// The invocations that may have decided a deployment: those that ran when it was created, and where its migration comes first
-    /// those that ran when its revision was registered.
+    /// those that ran when its revision was registered. A revision that is deployed again has been decided again.
     fn began_by(&self, deployment: &Deployment) -> impl Iterator<Item = &'a Reconciliation> {
         let mut migrations = self.record.migrations.iter();
+        let mut deployments = self.record.deployments.iter();
+        let first = deployments.find(|one| one.revision == deployment.revision);
         let is_migrated = deployment.engine == Engine::Rolling
+            && first.is_some_and(|first| first.id == deployment.id)
             && migrations.any(|task| {
                 task.revision == deployment.revision
                     && task.given_to.as_deref() == Some(starter(deployment.engine))

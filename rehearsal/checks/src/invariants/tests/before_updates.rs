@@ -2,7 +2,7 @@
 
 use record::Record;
 
-use super::of_ecs::{ARN, Change, check, native, rolling};
+use super::of_ecs::{ARN, Change, ID, check, native, rolling};
 use super::{and_pushed, at, migration, reconciliation, told};
 
 /// A rolling update with a migration before it.
@@ -144,4 +144,21 @@ fn moved_on(record: &mut Record) {
         told("shipped", ARN, "a", 20),
         told("failed", "b", "b", 30),
     ];
+}
+
+/// What was requested at the first start of a revision was not when it is deployed again.
+#[test]
+fn a_request_counts_for_the_first_deployment_of_its_revision() {
+    let again: Change = |record| {
+        moved_on(record);
+        record.reconciliations[0].asked = Some("web".to_owned());
+        record.messages.push(told("shipped", "again", "a", 47));
+        let mut again = record.deployments[0].clone();
+        again.id = ARN.replace(ID, "again");
+        again.created_at = at(40);
+        again.ended_at = Some(at(47));
+        record.deployments.push(again);
+        record.reconciliations.push(reconciliation(39, 41, None));
+    };
+    check(migrated, &[(again, &[2, 3])]);
 }
