@@ -88,6 +88,15 @@ impl<'a> Facts<'a> {
         requests && digest.is_some() && (ran || earlier.any(|one| one.pipeline_digest == *digest))
     }
 
+    /// The deployments of its service that were created after it: a service has its deployments in order, two of one moment as well.
+    pub(super) fn after(&self, deployment: &Deployment) -> impl Iterator<Item = &'a Deployment> {
+        let (id, service) = (deployment.id.clone(), deployment.service.clone());
+        let cluster = deployment.cluster.clone();
+        let all = self.record.deployments.iter();
+        let later = all.skip_while(move |one| one.id != id).skip(1);
+        later.filter(move |one| (&one.cluster, &one.service) == (&cluster, &service))
+    }
+
     pub(super) fn deployments_of(
         &self,
         pipeline: &Pipeline<'_>,

@@ -78,11 +78,8 @@ fn after_gate(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static 
 }
 
 /// The deployment by which the service went back from one that did not pass: the next one. Another one that took its place is none.
-fn way_back<'f>(facts: &'f Facts<'_>, deployment: &Deployment) -> Option<&'f Deployment> {
-    let mut all = facts.record.deployments.iter();
-    all.find(|one| one.id == deployment.id)?;
-    let next =
-        all.find(|one| (&one.cluster, &one.service) == (&deployment.cluster, &deployment.service));
+fn way_back<'f>(facts: &Facts<'f>, deployment: &Deployment) -> Option<&'f Deployment> {
+    let next = facts.after(deployment).next();
     next.filter(|next| next.by == By::Rollback)
 }
 
@@ -142,17 +139,14 @@ fn has_passed(facts: &Facts<'_>, deployment: &Deployment, gate: Gate) -> bool {
 
 /// The deployments of the service that were created while this one had not ended: where ECS deploys, they end it.
 fn replacements<'f>(
-    facts: &'f Facts<'_>,
-    deployment: &'f Deployment,
+    facts: &Facts<'f>,
+    deployment: &Deployment,
 ) -> impl Iterator<Item = &'f Deployment> {
-    facts.record.deployments.iter().filter(|later| {
-        later.id != deployment.id
-            && later.engine != Engine::CodeDeploy
-            && (&later.cluster, &later.service) == (&deployment.cluster, &deployment.service)
-            && later.created_at >= deployment.created_at
-            && deployment
-                .ended_at
-                .is_some_and(|ended| later.created_at <= ended)
+    let ended_at = deployment.ended_at;
+    let later = facts.after(deployment);
+    later.filter(move |later| {
+        later.engine != Engine::CodeDeploy
+            && ended_at.is_some_and(|ended| later.created_at <= ended)
     })
 }
 

@@ -220,6 +220,22 @@ fn what_was_superseded_is_due_again() {
         &[
             (|record| again(record, "first"), &[]),
             (|record| again(record, "a"), &[2]),
+            // Two of one moment: the earlier one supersedes nothing.
+            (
+                |record| {
+                    again(record, "first");
+                    record.deployments[1].created_at = at(2);
+                },
+                &[],
+            ),
+            (
+                |record| {
+                    again(record, "first");
+                    record.deployments[1].created_at = at(2);
+                    record.deployments.swap(0, 1);
+                },
+                &[2],
+            ),
             (
                 |record| {
                     again(record, "first");
