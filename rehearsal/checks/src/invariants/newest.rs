@@ -8,6 +8,8 @@
 //!   unknown;
 //! - the image shipped after its order, or served production already when it was ordered, and a person deployed
 //!   something else afterwards: it is set aside until its next order, whatever is ordered meanwhile;
+//! - ECS deployed it before the run, when somebody else created its deployment, and it got its version by a push whose event was
+//!   lost: nothing says as which version it ran, so that it is not told from one that a person has rolled back;
 //! - production runs an image that the rule ranks higher, because its tag has moved since;
 //! - EventBridge lost the event that reports the failure, or that event is in a queue whose alarm notifies people.
 //!
@@ -16,7 +18,7 @@
 
 use std::time::SystemTime;
 
-use record::{By, End, Ending, Image, Message, Push};
+use record::{By, End, Ending, Engine, Image, Message, Push};
 
 use super::facts::{Facts, Pipeline, is_overdue, short};
 use super::rule::{Ranked, Rule};
@@ -49,7 +51,9 @@ fn missed(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Option<String> {
         return None;
     }
     let ordered = ordered(facts, pipeline, due);
-    if is_explained(facts, pipeline, due, ordered) || gone_back(facts, pipeline, due, ordered) {
+    let is_set_aside =
+        gone_back(facts, pipeline, due, ordered) || looks_gone_back(facts, pipeline, due, ordered);
+    if is_set_aside || is_explained(facts, pipeline, due, ordered) {
         return None;
     }
     Some(format!(
@@ -180,6 +184,26 @@ fn is_explained(
             && matches!(last.end, End::Lost | End::Kept)
     });
     facts.record.messages.iter().any(says_why) || is_untold
+}
+
+/// Whether ECS has a deployment of the image from before the run, and its later version came with no event.
+fn looks_gone_back(
+    facts: &Facts<'_>,
+    pipeline: &Pipeline<'_>,
+    due: &Image,
+    ordered: SystemTime,
+) -> bool {
+    let has_versions = match &pipeline.rule {
+        Rule::Semver(_) => true,
+        Rule::Exact(_) | Rule::Glob(_) | Rule::Regex(_) => false,
+    };
+    let mut deployments = facts.deployments_of(pipeline);
+    let mut pushes = facts.followed(pipeline);
+    has_versions
+        && pipeline.given.ran_first.as_ref() == Some(&due.digest)
+        && deployments.any(|deployment| deployment.engine != Engine::CodeDeploy)
+        && pushes
+            .any(|push| push.digest == due.digest && push.moved && !push.heard && push.at > ordered)
 }
 
 /// Whether the image shipped after its order, or served production then, and a person deployed something else after that.

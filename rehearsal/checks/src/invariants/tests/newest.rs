@@ -121,3 +121,29 @@ fn what_is_overdue_is_told_while_it_is() {
     );
     of_ecs::check(native, &[(|record| overdue(record, 71, None), &[1, 7])]);
 }
+
+/// ECS keeps the deployment from before the run, and nothing says as which version its image ran.
+#[test]
+fn what_ran_first_and_got_a_version_that_nothing_told_looks_rolled_back() {
+    fn versioned(record: &mut Record, heard: bool) {
+        record.pipelines[0].tag = "semver:^1".to_owned();
+        record.images[0].tags.push("1.3.0".to_owned());
+        record.pushes.push(Push {
+            heard,
+            ..push("first", 50, "1.3.0")
+        });
+    }
+    let not_first: Change = |record| {
+        versioned(record, false);
+        record.pipelines[0].ran_first = None;
+    };
+    of_ecs::check(
+        rolling,
+        &[
+            (|record| versioned(record, false), &[]),
+            (|record| versioned(record, true), &[1]),
+            (not_first, &[1]),
+        ],
+    );
+    check_rule("semver:^1", |record| versioned(record, false), &[1]);
+}
