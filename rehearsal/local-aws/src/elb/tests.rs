@@ -75,6 +75,7 @@ impl Server {
             id: "10.0.0.7".to_owned(),
             port: self.address.port(),
             process: self.address,
+            version: None,
         }
     }
 }
@@ -280,6 +281,7 @@ async fn no_target_is_503_and_a_refused_connection_is_502() {
             id: "10.0.0.9".to_owned(),
             port: 80,
             process: vacant,
+            version: None,
         },
     );
     assert_eq!(world.get(&listener, "/").await.0, 502);

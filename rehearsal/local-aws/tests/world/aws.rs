@@ -120,6 +120,7 @@ pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> PausedWorl
         indexes: Vec::new(),
         services: vec![service(&folder.join("web.sqlite"))],
         sample_service: sample_service().to_owned(),
+        programs: Default::default(),
         dwell: local_aws::clock::DWELL,
         pace: local_aws::clock::Pace::Real,
         faults: Vec::new(),
