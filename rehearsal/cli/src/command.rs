@@ -36,8 +36,7 @@ Examples:
   cargo rehearse --list                                   all scenarios
   cargo rehearse --event events/start-deployment/push.json
   cargo rehearse --pipelines config/pipelines.toml        your pipelines; the sample service stands in for your services
-  cargo rehearse --pipelines pipelines.toml --program 'web=gunicorn shop.wsgi --bind 127.0.0.1:{port}'
-                                                          your own application in the container `web`
+  cargo rehearse --pipelines own.toml --program web=./server    your own application, which listens at $PORT
   cargo rehearse ship --json | jq .production             the record of the run, for programs
   cargo rehearse ship --without run-migration:ecs:RunTask  without one of the template's permissions
   cargo rehearse failed-migration --report report.html    a report of the run

@@ -6,15 +6,21 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use local_aws::program::{Program, Programs};
 
-/// What programs inherit, as an image brings it along. Nothing else: neither credentials nor settings of this machine get into a
-/// task by accident.
+/// What programs inherit, as an image brings it along. Nothing else: no setting of this machine gets into a task by accident.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ"];
+
+/// Nor do the credentials that the user has for AWS: a program that calls AWS is not to reach the account.
+const WITHOUT_CREDENTIALS: [(&str, &str); 3] = [
+    ("AWS_CONFIG_FILE", "/dev/null"),
+    ("AWS_EC2_METADATA_DISABLED", "true"),
+    ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+];
 
 /// Programs of the user's, by container.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct GivenPrograms {
-    /// Run a program in each container of this name, in place of the sample service: COMMAND is a program and its arguments, without a
-    /// shell. `[FOLDER]` before it is where it runs, `ENTRYPOINT --` what stays before a task's own command
+    /// Run your own application in the containers of this name. COMMAND, without a shell, is `[FOLDER] ENTRYPOINT -- CMD`, of which
+    /// FOLDER and ENTRYPOINT may be left out, and may name `{port}`, `{version}`, `{digest}`
     #[arg(long = "program", value_name = "CONTAINER=COMMAND", value_parser = given)]
     pub(crate) programs: Vec<GivenProgram>,
 }
@@ -42,6 +48,8 @@ impl GivenPrograms {
             let value = value.map(|value| (name.to_owned(), value));
             programs.environment.extend(value);
         }
+        let without = WITHOUT_CREDENTIALS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        programs.environment.extend(without);
         let path = variable("PATH").unwrap_or_default();
         for GivenProgram { container, program } in &self.programs {
             exists(program, &programs.folder, &path)
@@ -241,7 +249,13 @@ mod tests {
         ] {
             let programs = read(&[given]).unwrap();
             let names: Vec<&String> = programs.environment.keys().collect();
-            assert_eq!(names, ["PATH"], "{given}");
+            let expected = [
+                "AWS_CONFIG_FILE",
+                "AWS_EC2_METADATA_DISABLED",
+                "AWS_SHARED_CREDENTIALS_FILE",
+                "PATH",
+            ];
+            assert_eq!(names, expected, "{given}");
         }
         for (given, expected) in [
             (

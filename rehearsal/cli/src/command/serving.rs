@@ -22,7 +22,7 @@ Examples:
   cargo rehearse serve --real-time                        canary steps and waits last, so that you can continue or stop
   cargo rehearse serve --world native-canary              with a service that ECS itself deploys to
   cargo rehearse serve --pipelines config/pipelines.toml  with the services of custom pipelines
-  cargo rehearse serve --pipelines pipelines.toml --program 'web=./server --port {port}'    with your own application
+  cargo rehearse serve --pipelines own.toml --program web=./server    with your own application, which listens at $PORT
   cargo rehearse serve --function my-hook=http://127.0.0.1:9000    a hook under `cargo lambda watch`
   cargo rehearse serve --function my-hook=target/lambda/my-hook/bootstrap
 

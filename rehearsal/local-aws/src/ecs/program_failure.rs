@@ -12,6 +12,9 @@ use crate::timeline::{Entry, Event};
 /// As many lines as say why; the rest is in the container's log.
 const LINES_AT_MOST: usize = 10;
 
+/// The reason of a target that accepts no connection, which has no status either.
+const NO_CONNECTION: &str = "Health checks failed";
+
 /// Tells it of a stopped task, once for each version and reason: the service scheduler tries again and again. The end of a one-off task
 /// is what its deployment is about, unless it never began.
 pub(super) fn tell(ecs: &Arc<Ecs>, task_arn: &str) {
@@ -25,11 +28,8 @@ pub(super) fn tell(ecs: &Arc<Ecs>, task_arn: &str) {
     for container in failed(ecs, &task) {
         let reason = why(ecs, &task, container);
         let version = ecs.ecr.version(&container.image);
-        let is_told = ecs.context.timeline.entries().iter().any(|entry| {
-            matches!(&entry.event, Event::ProgramFailed { container: name, version: of, reason: told, .. }
-                if *name == container.name && *of == version && *told == reason)
-        });
-        if is_told {
+        let told = told(ecs, &container.name, version.as_deref());
+        if told.contains(&reason) {
             continue;
         }
         let lines = ecs
@@ -44,6 +44,26 @@ pub(super) fn tell(ecs: &Arc<Ecs>, task_arn: &str) {
             lines,
         });
     }
+}
+
+/// The reasons that were told of a program in this version of its image.
+fn told(ecs: &Ecs, name: &str, of: Option<&str>) -> Vec<String> {
+    let entries = ecs.context.timeline.entries().into_iter();
+    let reasons = entries.filter_map(|entry| match entry.event {
+        Event::ProgramFailed {
+            container,
+            version,
+            reason,
+            ..
+        } if container == name && version.as_deref() == of => Some(reason),
+        _ => None,
+    });
+    reasons.collect()
+}
+
+/// Whether a program has failed before in this version of its image.
+pub(super) fn is_known(ecs: &Ecs, container: &str, version: Option<&str>) -> bool {
+    !told(ecs, container, version).is_empty()
 }
 
 /// The containers whose programs ended by themselves, or did not start; without any, all that have a program, because their answers
@@ -82,7 +102,13 @@ fn unhealthy(ecs: &Ecs, task: &Task) -> Option<String> {
         let of_task = format!("(task {})", task.id());
         let event = events.find(|event| event.message.contains(&of_task))?;
         let (_, reason) = event.message.split_once("due to (reason ")?;
-        Some(reason.trim_end_matches(')').to_owned())
+        let reason = reason.trim_end_matches(')');
+        Some(match reason {
+            NO_CONNECTION => format!(
+                "{reason}: nothing answers at its port (hint: it has to listen at 127.0.0.1 and `{{port}}`, which is also in PORT)"
+            ),
+            _ => reason.to_owned(),
+        })
     })
 }
 

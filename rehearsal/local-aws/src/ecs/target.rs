@@ -4,11 +4,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::program_failure;
 use super::running::{Running, change};
 use super::service::LoadBalancerTarget;
 use super::task::{Task, TaskStatus};
 use super::{Ecs, Served};
 use crate::elb::Target;
+
+/// How long a program of the user's is waited for that has failed in another task: the service scheduler starts it again and again.
+const LISTENS_AGAIN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Registers the task with its target group once its process reports its address. A process that does not report one
 /// gets a target that refuses every connection.
@@ -24,7 +28,11 @@ pub(super) async fn register(
         .find(|running| running.name == target.container)
     {
         Some(running) => {
-            let (within, address) = running.process.listens_within();
+            let (mut within, address) = running.process.listens_within();
+            let version = version(ecs, task, &target.container);
+            if program_failure::is_known(ecs, &target.container, version.as_deref()) {
+                within = within.min(LISTENS_AGAIN_WITHIN);
+            }
             match tokio::time::timeout(within, running.process.listening()).await {
                 Ok(Some(address)) => address,
                 // The process has ended, so there is no target to register.

@@ -298,6 +298,23 @@ async fn no_target_is_503_and_a_refused_connection_is_502() {
 }
 
 #[tokio::test]
+async fn answers_without_a_version_get_that_of_the_target() {
+    let (world, server) = (World::start(), Server::start("1.0.0").await);
+    let group = world.group();
+    let listener = world.listener(&[(&group, 1)]).await;
+    let target = Target {
+        version: Some("1.1.0".to_owned()),
+        ..server.target()
+    };
+    world.elb.register_target(&group, target);
+    for path in ["/", "/healthz"] {
+        assert_eq!(world.get(&listener, path).await.0, 200, "{path}");
+    }
+    let versions = ["1.0.0", "1.1.0"].map(|version| (version.to_owned(), 1));
+    assert_eq!(world.elb.traffic(&listener.arn).versions, versions.into());
+}
+
+#[tokio::test]
 async fn a_draining_target_finishes_its_requests_and_is_gone_after_its_delay() {
     let world = World::start();
     let group = world.group();
