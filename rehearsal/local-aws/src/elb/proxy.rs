@@ -193,6 +193,7 @@ async fn pass_on(
         Ok(Ok(response)) => {
             let (mut head, body) = response.into_parts();
             remove_hop_by_hop(&mut head.headers);
+            add_version(&mut head.headers, &ticket);
             // The request is in flight until the last byte of the response has been forwarded.
             let body = Body::new(body).into_data_stream().map(move |bytes| {
                 let _until_sent = &ticket;
@@ -246,6 +247,14 @@ fn add_forwarded(headers: &mut HeaderMap, listener: &Listener) {
     headers.append("x-forwarded-for", HeaderValue::from_static("127.0.0.1"));
     headers.insert("x-forwarded-proto", scheme);
     headers.insert("x-forwarded-port", HeaderValue::from(listener.port));
+}
+
+/// The versions of answers are counted by this header, which no load balancer adds.
+fn add_version(headers: &mut HeaderMap, ticket: &Ticket) {
+    let version = ticket.version.as_deref();
+    if let Some(version) = version.and_then(|version| HeaderValue::from_str(version).ok()) {
+        headers.entry("x-version").or_insert(version);
+    }
 }
 
 /// A response of the load balancer itself.

@@ -113,6 +113,7 @@ pub(super) struct Ticket {
     registration: u64,
     pub(super) target: Answering,
     pub(super) process: SocketAddr,
+    pub(super) version: Option<String>,
 }
 
 impl Inner {
@@ -266,6 +267,7 @@ impl Inner {
             inner: self.clone(),
             registration,
             process: target.process,
+            version: target.version,
             target: Answering {
                 target_group_arn: group,
                 id: target.id,

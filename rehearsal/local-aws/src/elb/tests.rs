@@ -77,6 +77,7 @@ impl Server {
             id: "10.0.0.7".to_owned(),
             port: self.address.port(),
             process: self.address,
+            version: None,
         }
     }
 }
@@ -282,6 +283,7 @@ async fn no_target_is_503_and_a_refused_connection_is_502() {
             id: "10.0.0.9".to_owned(),
             port: 80,
             process: vacant,
+            version: None,
         },
     );
     assert_eq!(world.get(&listener, "/").await.0, 502);
@@ -295,6 +297,23 @@ async fn no_target_is_503_and_a_refused_connection_is_502() {
         .set_forward(&listener.arn, forward(&[(&group, 0)]));
     assert_eq!(world.get(&listener, "/").await.0, 503);
     assert_eq!(world.elb.traffic(&listener.arn).failed, 3);
+}
+
+#[tokio::test]
+async fn answers_without_a_version_get_that_of_the_target() {
+    let (world, server) = (World::start(), Server::start("1.0.0").await);
+    let group = world.group();
+    let listener = world.listener(&[(&group, 1)]).await;
+    let target = Target {
+        version: Some("1.1.0".to_owned()),
+        ..server.target()
+    };
+    world.elb.register_target(&group, target);
+    for path in ["/", "/healthz"] {
+        assert_eq!(world.get(&listener, path).await.0, 200, "{path}");
+    }
+    let versions = ["1.0.0", "1.1.0"].map(|version| (version.to_owned(), 1));
+    assert_eq!(world.elb.traffic(&listener.arn).versions, versions.into());
 }
 
 #[tokio::test]
