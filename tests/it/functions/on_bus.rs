@@ -133,7 +133,7 @@ fn while_ecr_throttles_nothing_is_put_and_the_event_comes_again() {
     // As often as the SDK tries the first call.
     let invocations = told(|operation, before| {
         (operation == "DescribeImages").then(|| match before {
-            0..3 => Refuses("ThrottlingException"),
+            0..5 => Refuses("ThrottlingException"),
             _ => images(&["latest", COMMIT]),
         })
     });

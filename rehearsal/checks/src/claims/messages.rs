@@ -50,14 +50,19 @@ pub fn bus_events(words: &[&str]) -> Vec<Expectation> {
         format!("events on the bus: {}", words.join(", ")),
         move |record| {
             let mut found: Vec<String> = record.bus_events.iter().map(BusEvent::words).collect();
+            let said = list(&found);
             let mut expected = expected.clone();
+            if events_come_twice(record) {
+                // An image that is pushed a second time may wait for the deployment that the first push started.
+                found.retain(|put| expected.contains(put) || !put.starts_with("waiting "));
+            }
             found.sort();
             expected.sort();
             if events_come_twice(record) {
                 found.dedup();
                 expected.dedup();
             }
-            expect(found == expected, || list(&found))
+            expect(found == expected, || said)
         },
     )]
 }

@@ -6,6 +6,7 @@ mod codedeploy;
 mod codedeploy_acts;
 mod ecr;
 mod ecs;
+mod events;
 mod failures;
 mod iam;
 mod listener_rules;

@@ -2,7 +2,6 @@
 
 use aws::Kind;
 use aws::elb::Elb;
-use aws::events::{Entry, EventBridge};
 use aws::logs::Logs;
 use aws::scheduler::{Created, FoundSchedule, Schedule, Scheduler};
 use aws::sns::Sns;
@@ -263,49 +262,6 @@ async fn a_denied_publication_names_what_is_missing() {
         let sentence =
             format!("publish `{TOPIC}`: access denied (hint: the function's role needs `{hint}`)");
         assert_eq!((failed.kind, failed.to_string()), (Kind::Denied, sentence));
-    }
-}
-
-const BUS: &str = "arn:aws:events:eu-central-1:111122223333:event-bus/greenlight-outcomes";
-
-async fn put(server: &Server) -> Result<(), aws::CallFailed> {
-    let detail = json!({"outcome": "shipped"});
-    let entry = Entry {
-        source: "greenlight",
-        detail_type: "Greenlight Outcome",
-        detail: &detail,
-    };
-    EventBridge::new(&server.session())
-        .put_event(&BUS.parse().unwrap(), entry)
-        .await
-}
-
-#[tokio::test]
-async fn an_event_is_put_on_the_bus() {
-    let body = json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]});
-    let server = Server::answering([answer(200, &body)]).await;
-    assert_eq!(put(&server).await, Ok(()));
-    let asked = json!({"Entries": [{
-        "Source": "greenlight", "DetailType": "Greenlight Outcome", "Detail": r#"{"outcome":"shipped"}"#, "EventBusName": BUS,
-    }]});
-    server.was_asked("AWSEvents.PutEvents", &asked);
-}
-
-#[tokio::test]
-async fn an_entry_that_was_not_taken_is_a_failure() {
-    for (code, kind) in [
-        ("ThrottlingException", Kind::Throttled),
-        ("InternalFailure", Kind::Unavailable),
-        ("MalformedDetail", Kind::Invalid),
-        ("AccessDeniedException", Kind::Denied),
-    ] {
-        let entry = json!({"ErrorCode": code, "ErrorMessage": "no"});
-        let body = json!({"FailedEntryCount": 1, "Entries": [entry]});
-        let server = Server::answering([answer(200, &body)]).await;
-        let failed = put(&server).await.unwrap_err();
-        assert_eq!((failed.kind, failed.operation), (kind, "events:PutEvents"));
-        let is_named = failed.message.contains(code) || kind == Kind::Denied;
-        assert!(is_named, "{failed}");
     }
 }
 
