@@ -100,12 +100,13 @@ fn start_custom(script: &str, stop_timeout: Option<u64>) -> (Process, Arc<Mutex<
 
 /// Waits until a program has printed the process id of a child, and returns it.
 async fn child(lines: &Mutex<Vec<String>>) -> Pid {
+    let mut look = tokio::time::interval(LOOK_INTERVAL);
     loop {
         let id = lines.lock().unwrap().first().cloned();
         if let Some(id) = id {
             return Pid::from_raw(id.parse().unwrap()).unwrap();
         }
-        tokio::time::sleep(LOOK_INTERVAL).await;
+        look.tick().await;
     }
 }
 
@@ -117,8 +118,9 @@ async fn is_gone(id: Pid) {
         let is_zombie = status.is_ok_and(|status| status.contains("State:\tZ"));
         is_zombie || rustix::process::test_kill_process(id).is_err()
     };
+    let mut look = tokio::time::interval(LOOK_INTERVAL);
     while !is_dead() {
-        tokio::time::sleep(LOOK_INTERVAL).await;
+        look.tick().await;
     }
 }
 
