@@ -142,7 +142,7 @@ impl Local {
         held.stream.write_all(answer.as_bytes()).unwrap();
     }
 
-    fn call(&self, service: &str, target: &str, body: &Value) {
+    pub(super) fn call(&self, service: &str, target: &str, body: &Value) -> Value {
         let body = body.to_string();
         let mut stream = TcpStream::connect(self.serving.address).unwrap();
         stream.set_read_timeout(Some(HUNG)).unwrap();
@@ -156,6 +156,8 @@ impl Local {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{target}: {answer}");
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        serde_json::from_str(body).unwrap_or_default()
     }
 
     /// The command as it is run in the folder of `pipelines.toml`, with credentials.

@@ -1,5 +1,7 @@
 //! Real requests through real listeners to small servers that identify themselves.
 
+mod connections;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -364,7 +366,7 @@ async fn a_late_node_still_routes_to_a_draining_target() {
             };
             world.elb.inner.route(&listener.arn, connection, &asked)
         };
-        [0, 1, 2, 3].map(|connection| route(connection).is_some())
+        [0, 1, 2, 3].map(|connection| route(connection).ticket.is_some())
     };
     let still = clock.busy();
     assert_eq!(asked(), [true; 4]);
@@ -436,8 +438,8 @@ async fn a_rule_is_changed_alone_and_its_nodes_learn_it_late() {
             headers: request.headers(),
         };
         let route = |connection| world.elb.inner.route(&listener.arn, connection, &asked);
-        let groups = [0, 1, 2].map(|node| route(node).unwrap().target.target_group_arn.clone());
-        groups.map(|group| group == green)
+        let tickets = [0, 1, 2].map(|node| route(node).ticket.unwrap());
+        tickets.map(|ticket| ticket.target.target_group_arn == green)
     };
     assert_eq!(greens("/test/a"), [true, false, false]);
     assert_eq!(greens("/"), [false; 3]);

@@ -156,6 +156,11 @@ impl Condition {
         })
     }
 
+    /// The key that it compares, in lower case.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
     pub(super) fn holds(&self, keys: &Keys) -> bool {
         let carried = keys.0.get(&self.key);
         if self.comparison == Comparison::Null {

@@ -40,7 +40,7 @@ fn get_role(call: Call<'_>) -> Answer {
     Ok(json!({ "Role": {
         "Path": "/",
         "RoleName": name,
-        "RoleId": "AROAREHEARSAL",
+        "RoleId": "AROAREHEARSAL0000001",
         "Arn": role.role_arn,
         "CreateDate": "2026-01-01T00:00:00Z",
         // URL-encoded, as RFC 3986 has it.
@@ -70,12 +70,13 @@ fn simulate(call: Call<'_>) -> Answer {
         .flat_map(|action| resources.iter().map(move |resource| (action, resource)));
     let results: Vec<Value> = pairs
         .map(|(action, resource)| {
+            let (decision, missing) = role.simulated(action, resource);
             json!({
                 "EvalActionName": action,
                 "EvalResourceName": resource,
-                "EvalDecision": role.simulated(action, resource),
+                "EvalDecision": decision,
                 "MatchedStatements": [],
-                "MissingContextValues": [],
+                "MissingContextValues": missing,
             })
         })
         .collect();
