@@ -7,6 +7,7 @@ pub mod codedeploy;
 pub mod config;
 pub mod covered;
 mod culprit;
+pub mod doctor;
 pub mod ecs;
 pub mod engine;
 pub mod environment;
