@@ -4,6 +4,9 @@
 //! would be one more for two operations. Only endpoint, Region and service name are IAM's; signing, retries and timeouts stay the SDK's,
 //! and IAM's errors have the shape of SNS's.
 
+#[cfg(feature = "command")]
+mod simulate;
+
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_sns::config::{Builder, ConfigBag, Intercept, Region, RuntimeComponents};

@@ -23,7 +23,7 @@ pub use hooks::{Function, answers, foreign, function, hook_timeouts, hooks_of_se
 pub use image::{Platform, Repository, archived, mutability, platform};
 pub use lifecycle::expiry;
 pub use pipeline::{
-    fits_codedeploy, fits_native, fits_rolling, foreign_deployments, foreign_revisions, migration,
+    fits_codedeploy, fits_native, fits_rolling, foreign_deployment, foreign_revisions, migration,
 };
 pub use revision::{LogGroup, log_groups, role_names, wanted_platform};
 pub use roles::{Needs, Simulated, role};

@@ -132,28 +132,30 @@ pub fn migration(
     }
 }
 
-/// Deployments that are not Greenlight's and newer than the last one that is: somebody else deploys to the service, too. `newest_first` are
-/// the group's deployments.
-pub fn foreign_deployments(checks: &mut Checks, pipeline: &Pipeline, newest_first: &[Deployment]) {
-    let is_ours = |one: &&Deployment| {
-        codedeploy::shipped(pipeline, one).is_some() || one.creator == Creator::Rollback
-    };
-    let mut before_ours = newest_first.iter().take_while(|one| !is_ours(one));
-    if let Some(foreign) = before_ours.next() {
-        let description = foreign.description.as_deref().unwrap_or_default();
-        let says = match description {
-            "" => "has no description".to_owned(),
-            text => format!(
-                "is described as `{}`",
-                text.chars().take(60).collect::<String>()
-            ),
-        };
-        checks.doubt(
-            "second-deployer",
-            format!("deployment `{}` of service `{}` is not Greenlight's (it {says}): somebody else deploys to it, too", foreign.id, pipeline.place()),
-            "let one of them deploy: a CI job, CodePipeline or infrastructure code that deploys the same service undoes what Greenlight shipped",
-        );
+/// Whether the group's newest deployment is somebody else's: then somebody else deploys to the service, too. `pipelines` are all of the
+/// service.
+pub fn foreign_deployment(checks: &mut Checks, pipelines: &[&Pipeline], newest: &Deployment) {
+    let mut all = pipelines.iter();
+    let is_ours = all.any(|pipeline| codedeploy::shipped(pipeline, newest).is_some());
+    if is_ours || newest.creator == Creator::Rollback {
+        return;
     }
+    let place = pipelines
+        .first()
+        .map(|pipeline| pipeline.place())
+        .unwrap_or_default();
+    let says = match newest.description.as_deref().unwrap_or_default() {
+        "" => "it has no description".to_owned(),
+        text => format!(
+            "it is described as `{}`",
+            text.chars().take(60).collect::<String>()
+        ),
+    };
+    checks.doubt(
+        "second-deployer",
+        format!("the newest deployment of service `{place}`, `{}`, is not Greenlight's: {says}", newest.id),
+        "let one of them deploy: a CI job, CodePipeline or infrastructure code that deploys the same service undoes what Greenlight shipped",
+    );
 }
 
 /// The same where ECS deploys: `newest_first` are what the service's newest deployments shipped, and whether Greenlight registered it. Before

@@ -35,7 +35,7 @@ pub struct Needs {
 }
 
 /// What a role's policies say.
-pub type Said = Read<Vec<Simulated>>;
+type Said = Read<Vec<Simulated>>;
 
 /// Checks a role: `trusted` is its trust policy, `said` what the simulator answered to all that it needs.
 pub fn role(
