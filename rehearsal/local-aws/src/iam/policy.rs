@@ -76,6 +76,20 @@ impl Statement {
             .all(|condition| condition.holds(keys))
             .then_some(action)
     }
+
+    /// Whether it speaks of an action on a resource, whatever its conditions are.
+    pub(super) fn covers(&self, action: &str, resource: &str) -> bool {
+        let of_action = self.actions.covers(|pattern| action_like(pattern, action));
+        let of_resource = self
+            .resources
+            .covers(|pattern| resource_like(pattern, resource));
+        of_action.is_some() && of_resource.is_some()
+    }
+
+    /// The keys that its conditions compare.
+    pub(super) fn condition_keys(&self) -> impl Iterator<Item = &str> {
+        self.conditions.iter().map(Condition::key)
+    }
 }
 
 /// A statement of a role's trust policy. Only services count as principals here.

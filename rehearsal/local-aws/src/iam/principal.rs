@@ -1,5 +1,7 @@
 //! The roles of the template, and what their policies say.
 
+use std::collections::BTreeSet;
+
 use anyhow::bail;
 use serde_json::Value;
 
@@ -66,10 +68,13 @@ impl Principal {
             .with("aws:PrincipalAccount", self.account())
             .with("aws:PrincipalArn", &self.role_arn)
             .or("aws:RequestedRegion", REGION);
+        self.decide_with(&permission.action, &permission.resource, &keys)
+    }
+
+    fn decide_with(&self, action: &str, resource: &str, keys: &Keys) -> Result<Grant, Why> {
         let mut allowed = Err(Why::NothingAllows);
         for statement in &self.statements {
-            let (action, resource) = (&permission.action, &permission.resource);
-            let Some(action) = statement.matching_action(action, resource, &keys) else {
+            let Some(action) = statement.matching_action(action, resource, keys) else {
                 continue;
             };
             match statement.effect {
@@ -83,13 +88,26 @@ impl Principal {
         allowed
     }
 
-    /// The word of IAM's policy simulator for an action on a resource.
-    pub fn simulated(&self, action: &str, resource: &str) -> &'static str {
-        match self.decide(&Permission::new(action, resource)) {
+    /// The word of IAM's policy simulator for an action on a resource, and the condition keys that it was not told. Nothing but `keys`
+    /// fills them in: the simulator makes no call (IAM API Reference, SimulatePrincipalPolicy, ContextEntries; EvaluationResult,
+    /// MissingContextValues).
+    pub fn simulated(
+        &self,
+        action: &str,
+        resource: &str,
+        keys: &Keys,
+    ) -> (&'static str, BTreeSet<String>) {
+        let word = match self.decide_with(action, resource, keys) {
             Ok(_) => "allowed",
             Err(Why::ExplicitlyDenied | Why::ResourceDenies) => "explicitDeny",
             Err(Why::NothingAllows | Why::ResourceAllowsNothing) => "implicitDeny",
-        }
+        };
+        let of_call = self.statements.iter();
+        let of_call = of_call.filter(|statement| statement.covers(action, resource));
+        let missing = of_call
+            .flat_map(Statement::condition_keys)
+            .filter(|key| !keys.has(key));
+        (word, missing.map(str::to_owned).collect())
     }
 
     pub(super) fn granted_by_template(&self) -> Vec<Grant> {
