@@ -20,20 +20,10 @@ pub(super) async fn check(
     let mut checks = Checks::default();
     let place = Place::of(pipeline);
     let name = &pipeline.repository;
-    match read(account.ecr.describe_repository(place).await) {
-        Read::Found(repository) => doctor::mutability(&mut checks, pipeline, &repository),
-        Read::Absent => {
-            checks.wrong(
-                "repository",
-                format!("pipeline `{}` follows the repository `{name}`, which does not exist", pipeline.name),
-                format!("aws ecr create-repository --repository-name {name}, or correct the pipeline's `repository`"),
-            );
-            return checks;
-        }
-        Read::NotKnown(why) => checks.not_known(
-            "repository",
-            &format!("the repository `{name}` is not known: {why}"),
-        ),
+    // The settings of another account's repository are for its owner to see.
+    let is_own = pipeline.registry.account.is_none();
+    if is_own && !settings(account, &mut checks, pipeline).await {
+        return checks;
     }
     let (candidate, runs) = join!(candidate(account, pipeline), async {
         match running {
@@ -77,17 +67,40 @@ pub(super) async fn check(
     }
     // A revision that names a tag runs what the tag pointed at.
     let runs = runs.or(candidate);
-    if let Some(image) = &runs {
+    if let Some(image) = runs.as_ref().filter(|_| is_own) {
         lifecycle(account, &mut checks, pipeline, image).await;
     }
     let seen = runs.map_or_else(
         || "no image".to_owned(),
         |image| image.digest.short().to_owned(),
     );
-    checks.checked(format!(
-        "repository {name}, image {seen}, its platform and lifecycle"
-    ));
+    let more = match is_own {
+        true => ", its platform and lifecycle",
+        false => " of another account, whose lifecycle policy and events are not seen from here",
+    };
+    checks.checked(format!("repository {name}, image {seen}{more}"));
     checks
+}
+
+/// The repository's settings. Whether there may be images in it.
+async fn settings(account: &Account<'_>, checks: &mut Checks, pipeline: &Pipeline) -> bool {
+    let name = &pipeline.repository;
+    match read(account.ecr.describe_repository(Place::of(pipeline)).await) {
+        Read::Found(repository) => doctor::mutability(checks, pipeline, &repository),
+        Read::Absent => {
+            checks.wrong(
+                "repository",
+                format!("pipeline `{}` follows the repository `{name}`, which does not exist", pipeline.name),
+                format!("aws ecr create-repository --repository-name {name}, or correct the pipeline's `repository`"),
+            );
+            return false;
+        }
+        Read::NotKnown(why) => checks.not_known(
+            "repository",
+            &format!("the repository `{name}` is not known: {why}"),
+        ),
+    }
+    true
 }
 
 /// The image that the tag rule selects.

@@ -515,11 +515,7 @@ fn name_of(group: &TargetGroupArn) -> String {
 /// Asks the function itself, as `plan` does, where nothing wrong was found: what it refuses is wrong whatever it is.
 pub(super) async fn as_a_dry_run(stack: &Stack, pipeline: &Pipeline, checks: &mut Checks) {
     const AT_MOST: Duration = Duration::from_secs(120);
-    let is_known = checks
-        .findings
-        .iter()
-        .all(|one| one.severity == Severity::Doubt);
-    if !is_known {
+    if checks.is_wrong() {
         return;
     }
     let handler = Handler::new(Ok(stack.started.clone()), &stack.session);
@@ -543,6 +539,12 @@ pub(super) async fn as_a_dry_run(stack: &Stack, pipeline: &Pipeline, checks: &mu
                 checks.refused("plan", reason.strip_prefix("dry run: ").unwrap_or(reason));
             }
         }
+        // What it could not read is told by its subject, unless no subject asked for it.
+        Err(_)
+            if checks
+                .findings
+                .iter()
+                .any(|one| one.severity == Severity::NotKnown) => {}
         Err(failure) => checks.not_known("plan", &of_caller(&failure.to_string())),
     }
     checks.checked("a dry run of the function".to_owned());

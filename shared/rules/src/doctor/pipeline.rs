@@ -127,7 +127,10 @@ pub fn migration(
         return;
     };
     match gate::check(migration, &definition.task_definition, matching) {
-        Ok(runs) => checks.checked(format!("the migration: {runs}")),
+        Ok(_) => checks.checked(format!(
+            "the migration in container `{}`",
+            migration.container
+        )),
         Err(unfit) => checks.refused("migration", &unfit.to_string()),
     }
 }

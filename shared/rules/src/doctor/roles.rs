@@ -1,5 +1,7 @@
 //! Roles: whether they exist, whom they trust, and what IAM's policy simulator says of them.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::finding::{Checks, Read};
@@ -7,6 +9,8 @@ use super::trust::{Trust, trust, trusting};
 
 /// The word of IAM's policy simulator for what policies allow (IAM API Reference, EvaluationResult).
 const ALLOWED: &str = "allowed";
+/// Its word for what a policy denies, whatever else allows it.
+const DENIED: &str = "explicitDeny";
 
 /// What the policy simulator says of an action on a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +41,20 @@ pub struct Needs {
 /// What a role's policies say.
 type Said = Read<Vec<Simulated>>;
 
+/// What is wrong with a role, and what mends it: one finding, since one role is meant by it.
+#[derive(Default)]
+struct Amiss {
+    given: Vec<String>,
+    remedies: Vec<String>,
+}
+
+impl Amiss {
+    fn add(&mut self, given: String, remedy: String) {
+        self.given.push(given);
+        self.remedies.push(remedy);
+    }
+}
+
 /// Checks a role: `trusted` is its trust policy, `said` what the simulator answered to all that it needs.
 pub fn role(
     checks: &mut Checks,
@@ -55,10 +73,9 @@ pub fn role(
             let sentence = format!(
                 "{named_by} names the role `{role}`, which does not exist, expected one that `{service}` may assume"
             );
-            let policy = trusting(&Value::Null, service);
+            let policy = quoted(&trusting(&Value::Null, service));
             let remedy = format!(
-                "aws iam create-role --role-name {name} --assume-role-policy-document {}",
-                quoted(&policy)
+                "aws iam create-role --role-name {name} --assume-role-policy-document {policy}"
             );
             return checks.wrong(SUBJECT, sentence, remedy);
         }
@@ -69,103 +86,108 @@ pub fn role(
             );
         }
     };
-    let names_role = format!("{named_by} names the role `{role}`");
-    match trust(found, service) {
+    let mut amiss = Amiss::default();
+    trusts(checks, &mut amiss, role, service, found);
+    match said {
+        Read::Found(said) => allows(checks, &mut amiss, role, needs, said),
+        // It was there a moment ago.
+        Read::Absent => {}
+        Read::NotKnown(_) if needs.is_empty() => {}
+        Read::NotKnown(why) => {
+            let sentence =
+                format!("what the role `{role}` of {named_by} may do is not known: {why}");
+            checks.not_known(SUBJECT, &sentence);
+        }
+    }
+    if !amiss.given.is_empty() {
+        let given = amiss.given.join(", and ");
+        checks.wrong(
+            SUBJECT,
+            format!("{named_by} names the role `{role}`, {given}"),
+            amiss.remedies.join("; "),
+        );
+    }
+}
+
+fn trusts(checks: &mut Checks, amiss: &mut Amiss, role: &str, service: &str, policy: &Value) {
+    let name = name_of(role);
+    match trust(policy, service) {
         Trust::Trusted => {}
         Trust::Others(others) => {
             let given = match others.as_slice() {
                 [] => "which no service may assume".to_owned(),
                 others => format!("which trusts `{}`", others.join("`, `")),
             };
-            let policy = trusting(found, service);
-            checks.wrong(
-                SUBJECT,
-                format!("{names_role}, {given}, expected one that `{service}` may assume"),
-                format!("aws iam update-assume-role-policy --role-name {name} --policy-document {}", quoted(&policy)),
+            let mended = quoted(&trusting(policy, service));
+            amiss.add(
+                format!("{given}, expected one that `{service}` may assume"),
+                format!("aws iam update-assume-role-policy --role-name {name} --policy-document {mended}"),
             );
         }
-        Trust::Denied => checks.wrong(
-            SUBJECT,
-            format!("{names_role}, whose trust policy denies `{service}`, expected one that it may assume"),
-            format!("take that statement out: aws iam get-role --role-name {name} --query Role.AssumeRolePolicyDocument"),
+        Trust::Denied => amiss.add(
+            format!("whose trust policy denies `{service}`, expected one that it may assume"),
+            format!("take that statement out of what `aws iam get-role --role-name {name}` shows"),
         ),
         Trust::NotKnown => checks.not_known(
-            SUBJECT,
+            "roles",
             &format!("whether `{service}` may assume the role `{role}` is not known: its trust policy says whom it excludes"),
         ),
     }
-    match said {
-        Read::Found(said) => allowed(checks, &names_role, name, needs, said),
-        // It was there a moment ago.
-        Read::Absent => {}
-        Read::NotKnown(_) if needs.is_empty() => {}
-        Read::NotKnown(why) => {
-            checks.not_known(
-                SUBJECT,
-                &format!("what the role `{role}` of {named_by} may do is not known: {why}"),
-            );
-        }
-    }
 }
 
-/// All that is not allowed is one finding: one policy mends it.
-fn allowed(checks: &mut Checks, names_role: &str, name: &str, needs: &[Needs], said: &[Simulated]) {
+/// All that is not allowed goes into one policy.
+fn allows(checks: &mut Checks, amiss: &mut Amiss, role: &str, needs: &[Needs], said: &[Simulated]) {
     let (mut missing, mut denied) = (Vec::new(), Vec::new());
     for need in needs {
-        let resources: Vec<&str> = [&need.resource]
-            .into_iter()
-            .chain(&need.or)
-            .map(String::as_str)
-            .collect();
-        let of_need: Vec<&Simulated> = said
-            .iter()
-            .filter(|one| one.action == need.action && resources.contains(&one.resource.as_str()))
-            .collect();
+        let is_of_it = |one: &&Simulated| {
+            let is_its_resource = one.resource == need.resource || need.or.contains(&one.resource);
+            one.action == need.action && is_its_resource
+        };
+        let of_need: Vec<&Simulated> = said.iter().filter(is_of_it).collect();
         if of_need.is_empty() || of_need.iter().any(|one| one.decision == ALLOWED) {
             continue;
         }
-        let keys = of_need.iter().flat_map(|one| &one.missing_keys);
-        let mut keys: Vec<&str> = keys.map(String::as_str).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        match of_need.iter().any(|one| one.decision == "explicitDeny") {
-            _ if !keys.is_empty() => checks.not_known(
-                "roles",
-                &format!(
-                    "{names_role}, and whether it allows `{}` {} is not known: its policies have conditions on {}",
-                    need.action,
-                    need.what_for,
-                    keys.join(", ")
-                ),
-            ),
-            true => denied.push(need),
-            false => missing.push(need),
+        let keys: BTreeSet<&str> = of_need
+            .iter()
+            .flat_map(|one| &one.missing_keys)
+            .map(String::as_str)
+            .collect();
+        if !keys.is_empty() {
+            let keys: Vec<&str> = keys.into_iter().collect();
+            let sentence = format!(
+                "whether the role `{role}` allows `{}` {} is not known: its policies have conditions on {}",
+                need.action,
+                need.what_for,
+                keys.join(", ")
+            );
+            checks.not_known("roles", &sentence);
+        } else if of_need.iter().any(|one| one.decision == DENIED) {
+            denied.push(need);
+        } else {
+            missing.push(need);
         }
     }
-    let listed = |needs: &[&Needs]| {
-        let one =
-            |need: &&Needs| format!("`{}` on `{}` {}", need.action, need.resource, need.what_for);
-        needs.iter().map(one).collect::<Vec<_>>().join(", ")
-    };
+    let name = name_of(role);
     if !missing.is_empty() {
-        let statements: Vec<Value> = missing
-            .iter()
-            .map(|need| json!({ "Effect": "Allow", "Action": need.action, "Resource": need.resource }))
-            .collect();
-        let policy = json!({ "Version": "2012-10-17", "Statement": statements });
-        checks.wrong(
-            "roles",
-            format!("{names_role}, whose policies do not allow {}", listed(&missing)),
-            format!("aws iam put-role-policy --role-name {name} --policy-name greenlight-doctor --policy-document {}", quoted(&policy)),
+        let statement = |need: &&Needs| json!({ "Effect": "Allow", "Action": need.action, "Resource": need.resource });
+        let statements: Vec<Value> = missing.iter().map(statement).collect();
+        let policy = quoted(&json!({ "Version": "2012-10-17", "Statement": statements }));
+        amiss.add(
+            format!("whose policies do not allow {}", listed(&missing)),
+            format!("aws iam put-role-policy --role-name {name} --policy-name greenlight-doctor --policy-document {policy}"),
         );
     }
     if !denied.is_empty() {
-        checks.wrong(
-            "roles",
-            format!("{names_role}, whose policies deny {}", listed(&denied)),
+        amiss.add(
+            format!("whose policies deny {}", listed(&denied)),
             format!("take that out of its policies: aws iam list-role-policies --role-name {name}; aws iam list-attached-role-policies --role-name {name}"),
         );
     }
+}
+
+fn listed(needs: &[&Needs]) -> String {
+    let one = |need: &&Needs| format!("`{}` on `{}` {}", need.action, need.resource, need.what_for);
+    needs.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// The shell would take an apostrophe for the end.
@@ -238,7 +260,7 @@ mod tests {
             (
                 &good,
                 all(invoke("implicitDeny", &["aws:SourceVpc"])),
-                "not_known: the group names the role `R`, and whether it allows `lambda:InvokeFunction` to go on is not known: its policies have conditions on aws:SourceVpc",
+                "not_known: whether the role `R` allows `lambda:InvokeFunction` to go on is not known: its policies have conditions on aws:SourceVpc",
             ),
             (
                 &good,
