@@ -3,9 +3,11 @@
 //! Each file below asks AWS about one subject and hands what it read to the rules, which judge it.
 
 mod account;
+mod containers;
 mod group;
 mod hooks;
 mod image;
+mod on_ecs;
 mod revision;
 mod roles;
 mod service;

@@ -1,5 +1,8 @@
 //! The account that is asked: one client a service of AWS, and how an answer is read.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use aws::cloudformation::CloudFormation;
 use aws::cloudwatch::CloudWatch;
 use aws::codedeploy::CodeDeploy;
@@ -12,6 +15,7 @@ use aws::logs::Logs;
 use aws::secrets_manager::SecretsManager;
 use aws::ssm::Ssm;
 use aws::{CallFailed, Kind};
+use rules::config::Pipeline;
 use rules::doctor::Read;
 
 use crate::page::of_caller;
@@ -32,6 +36,7 @@ pub(super) struct Account<'a> {
     pub(super) logs: Logs,
     pub(super) secrets_manager: SecretsManager,
     pub(super) ssm: Ssm,
+    absent: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Account<'a> {
@@ -51,7 +56,27 @@ impl<'a> Account<'a> {
             logs: Logs::new(session),
             secrets_manager: SecretsManager::new(session),
             ssm: Ssm::new(session),
+            absent: RefCell::default(),
         }
+    }
+
+    /// Something that is named is not there, which is told once: that a parameter does not cover its name either says nothing more.
+    pub(super) fn note_absent(&self, name: &str) {
+        self.absent.borrow_mut().insert(name.to_owned());
+    }
+
+    pub(super) fn is_absent(&self, name: &str) -> bool {
+        self.absent.borrow().contains(name)
+    }
+
+    /// The ARN of a pipeline's deployment group.
+    pub(super) fn group_arn(&self, pipeline: &Pipeline) -> String {
+        let deploys = &pipeline.codedeploy;
+        let (application, group) = (&deploys.application, &deploys.deployment_group);
+        self.arn(
+            "codedeploy",
+            &format!("deploymentgroup:{application}/{group}"),
+        )
     }
 
     /// The ARN of something in the stack's account and Region.

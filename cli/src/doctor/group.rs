@@ -2,9 +2,8 @@
 
 use aws::codedeploy::{Deployments, WholeGroup};
 use futures_util::future::join_all;
-use rules::config::{MigrationRevision, Pipeline};
+use rules::config::Pipeline;
 use rules::doctor::{self, Checks, Read};
-use rules::gate::Gate;
 use rules::names::TargetGroupArn;
 use rules::observed::{Service, TaskDefinition};
 use rules::test_traffic::Through;
@@ -14,7 +13,7 @@ use super::account::{Account, read, why};
 use super::roles::{self, Named, need, need_anywhere};
 use super::{hooks, revision, traffic};
 
-/// Checks the group of a service; `pipelines` are all of the service.
+/// Checks the group of a service, where it is there; `pipelines` are all of the service.
 pub(super) async fn check(
     account: &Account<'_>,
     pipelines: &[&Pipeline],
@@ -28,6 +27,7 @@ pub(super) async fn check(
     let whole = match read(account.codedeploy.get_whole_group(application, name).await) {
         Read::Found(whole) => whole,
         Read::Absent => {
+            account.note_absent(application.as_str());
             checks.wrong(
                 "deployment-group",
                 format!("service `{}` is deployed by CodeDeploy, and there is no deployment group `{name}` of an application `{application}`", first.place()),
@@ -52,7 +52,7 @@ pub(super) async fn check(
         join_all_of([
             Box::pin(alarms(account, first, &whole)) as Part<'_>,
             Box::pin(config(account, first, &whole)),
-            Box::pin(deployers(account, pipelines, &whole)),
+            Box::pin(deployer(account, pipelines, &whole)),
             Box::pin(service_role(account, pipelines, definition, &whole)),
             Box::pin(hooks::own(account, first)),
         ])
@@ -193,44 +193,12 @@ async fn config(account: &Account<'_>, pipeline: &Pipeline, whole: &WholeGroup) 
     checks
 }
 
-/// Whoever else deploys to the service: another group, or another caller.
-async fn deployers(account: &Account<'_>, pipelines: &[&Pipeline], whole: &WholeGroup) -> Checks {
+/// Whoever else deploys to the service. Another group cannot: CodeDeploy takes one for a service (`ECSServiceMappingLimitExceeded`).
+async fn deployer(account: &Account<'_>, pipelines: &[&Pipeline], whole: &WholeGroup) -> Checks {
     let mut checks = Checks::default();
-    let first = pipelines[0];
-    let place = first.place();
-    let (groups, newest) = join!(account.codedeploy.groups_of_all_applications(), async {
-        match &whole.last_attempted {
-            Some(id) => account.codedeploy.get_deployment(id).await.ok(),
-            None => None,
-        }
-    });
-    match groups {
-        Ok(groups) => {
-            let deploys = &first.codedeploy;
-            let is_ours = |one: &aws::codedeploy::OtherGroup| {
-                one.application == deploys.application.as_str()
-                    && one.name == deploys.deployment_group.as_str()
-            };
-            for other in groups
-                .iter()
-                .filter(|one| !is_ours(one) && one.places.contains(&place))
-            {
-                checks.wrong(
-                    "second-deployer",
-                    format!("deployment group `{}` of application `{}` deploys to service `{place}` as well, expected one group for a service", other.name, other.application),
-                    format!("aws deploy delete-deployment-group --application-name {} --deployment-group-name {}", other.application, other.name),
-                );
-            }
-        }
-        Err(failed) => checks.not_known(
-            "second-deployer",
-            &format!(
-                "whether another deployment group deploys to `{place}` is not known: {}",
-                why(&failed)
-            ),
-        ),
-    }
-    if let Some(newest) = newest {
+    if let Some(id) = &whole.last_attempted
+        && let Ok(newest) = account.codedeploy.get_deployment(id).await
+    {
         doctor::foreign_deployment(&mut checks, pipelines, &newest);
     }
     checks
@@ -290,15 +258,4 @@ fn called(account: &Account<'_>, pipeline: &Pipeline) -> Vec<String> {
     }
     names.extend(pipeline.hooks.values().map(ToString::to_string));
     names
-}
-
-/// The pipeline whose table configures the migration.
-pub(super) fn migrates(pipeline: &Pipeline) -> bool {
-    let is_keeper = pipeline.is_alone || pipeline.own_gates.contains(&Gate::Migration);
-    let revision = pipeline.migration.as_ref().map(|one| one.revision);
-    is_keeper
-        && matches!(
-            revision,
-            Some(MigrationRevision::Shipped | MigrationRevision::Alone)
-        )
 }

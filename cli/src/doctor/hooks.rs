@@ -1,14 +1,15 @@
 //! Hooks: functions of the user's own, and those that a service names itself.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::join_all;
 use rules::config::Pipeline;
-use rules::doctor::{self, Checks, Function, Read};
+use rules::doctor::{self, Checks, Function, Needs, Read};
 use rules::ecs::HookTarget;
 use rules::observed::Service;
 
 use super::account::{Account, read};
 use super::roles::{self, Named, need};
-use super::stack::group_arn;
 
 /// The functions of the pipeline's `hooks`, which CodeDeploy calls: that they are there, and that they can answer.
 pub(super) async fn own(account: &Account<'_>, pipeline: &Pipeline) -> Checks {
@@ -21,7 +22,7 @@ pub(super) async fn own(account: &Account<'_>, pipeline: &Pipeline) -> Checks {
             read(account.lambda.get_function(name.as_str()).await),
         )
     }));
-    let group = group_arn(account, pipeline);
+    let group = account.group_arn(pipeline);
     for (event, name, read) in found.await {
         let named_by = format!("`hooks.{}` of pipeline `{}`", event.name(), pipeline.name);
         let remedy = format!(
@@ -71,19 +72,22 @@ pub(super) async fn of_service(
         let read = functions.iter().find(|(arn, _)| arn == function);
         read.is_none_or(|(_, read)| !matches!(read, Read::Absent))
     };
-    let mut seen: Vec<(&str, &str)> = Vec::new();
+    let mut by_role: BTreeMap<&str, Vec<Needs>> = BTreeMap::new();
     for hook in &service.configuration.hooks {
         if let HookTarget::Lambda {
             function,
             role: Some(role),
         } = &hook.target
-            && !seen.contains(&(role.as_str(), function.as_str()))
             && is_there(function)
         {
-            seen.push((role, function));
+            let needs = by_role.entry(role).or_default();
+            let invoke = need("lambda:InvokeFunction", function, "to call the hook");
+            if !needs.contains(&invoke) {
+                needs.push(invoke);
+            }
         }
     }
-    let checked = join_all(seen.into_iter().map(async |(role, function)| {
+    let checked = join_all(by_role.into_iter().map(async |(role, needs)| {
         let mut checks = Checks::default();
         let by = format!("a hook of service `{}`", pipeline.place());
         let named = Named {
@@ -92,7 +96,6 @@ pub(super) async fn of_service(
             service: "ecs.amazonaws.com",
             context: &[],
         };
-        let needs = [need("lambda:InvokeFunction", function, "to call the hook")];
         roles::check(account, &mut checks, &named, &needs).await;
         checks
     }));

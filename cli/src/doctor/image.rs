@@ -88,6 +88,7 @@ async fn settings(account: &Account<'_>, checks: &mut Checks, pipeline: &Pipelin
     match read(account.ecr.describe_repository(Place::of(pipeline)).await) {
         Read::Found(repository) => doctor::mutability(checks, pipeline, &repository),
         Read::Absent => {
+            account.note_absent(name.as_str());
             checks.wrong(
                 "repository",
                 format!("pipeline `{}` follows the repository `{name}`, which does not exist", pipeline.name),

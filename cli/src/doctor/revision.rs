@@ -165,12 +165,21 @@ async fn log_group(account: &Account<'_>, short: &str, name: &str) -> Checks {
     let mut checks = Checks::default();
     match account.logs.has_log_group(name).await {
         Ok(true) => {}
-        Ok(false) => checks.wrong(
+        Ok(false) => {
+            account.note_absent(name);
+            checks.wrong(
+                "logs",
+                format!("revision `{short}` logs to the group `{name}`, which does not exist: no task of it could start"),
+                format!("aws logs create-log-group --log-group-name {name}"),
+            );
+        }
+        Err(failed) => checks.not_known(
             "logs",
-            format!("revision `{short}` logs to the group `{name}`, which does not exist: no task of it could start"),
-            format!("aws logs create-log-group --log-group-name {name}"),
+            &format!(
+                "whether the log group `{name}` exists is not known: {}",
+                why(&failed)
+            ),
         ),
-        Err(failed) => checks.not_known("logs", &format!("whether the log group `{name}` exists is not known: {}", why(&failed))),
     }
     checks
 }

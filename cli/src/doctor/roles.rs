@@ -45,15 +45,11 @@ pub(super) async fn check(
         account.iam.get_role(name),
         simulate(account, &arn, named, needs)
     );
-    doctor::role(
-        checks,
-        &arn,
-        &named.by,
-        named.service,
-        &read(trust),
-        needs,
-        &said,
-    );
+    let trust = read(trust);
+    doctor::role(checks, &arn, &named.by, named.service, &trust, needs, &said);
+    if trust == Read::Absent {
+        account.note_absent(arn.split_once(":role/").map_or(name, |(_, path)| path));
+    }
 }
 
 /// One call an action: the simulator answers for every action on every resource of a call.

@@ -2,25 +2,22 @@
 
 use std::time::Duration;
 
-use aws::ecs::ServiceDeployments;
 use futures_util::future::join_all;
 use lambda::Deadline;
-use rules::config::{Pipeline, RevisionFrom};
-use rules::doctor::{self, Checks, Read, Severity};
+use rules::config::Pipeline;
+use rules::doctor::{self, Checks, Platform, Read, Severity};
 use rules::ecs;
 use rules::engine::Engine;
 use rules::events::{Request, Wanted, Way};
-use rules::names::{RevisionArn, TargetGroupArn};
 use rules::observed::{Service, TaskDefinition};
-use rules::revision::{self, Matching};
+use rules::revision::Matching;
 use rules::start::{Force, RunningImage};
-use rules::test_traffic::Through;
 use start_deployment::Handler;
 use tokio::join;
 
-use super::account::{Account, read, why};
-use super::roles::{self, Named, need_anywhere};
-use super::{group, hooks, image, traffic};
+use super::account::{Account, read};
+use super::containers::{containers, definition};
+use super::{group, image, on_ecs, traffic};
 use crate::page::of_caller;
 use crate::report::{self, Meaning};
 use crate::stack::Stack;
@@ -47,6 +44,7 @@ pub(super) async fn check<'a>(account: &Account<'_>, pipelines: &[&'a Pipeline])
     let service = match read(found) {
         Read::Found(service) => Some(service),
         Read::Absent => {
+            account.note_absent(first.cluster.as_str());
             common.wrong(
                 "service",
                 format!("pipeline `{}` deploys to the service `{}`, which does not exist", first.name, first.place()),
@@ -74,9 +72,9 @@ pub(super) async fn check<'a>(account: &Account<'_>, pipelines: &[&'a Pipeline])
     {
         common.refused("second-deployer", &mismatch.to_string());
     }
-    let matching: Vec<Option<Matching>> = pipelines
+    let found: Vec<(Option<Matching>, Checks)> = pipelines
         .iter()
-        .map(|pipeline| containers(&mut common, pipeline, service.as_ref(), definition.as_ref()))
+        .map(|pipeline| containers(pipeline, service.as_ref(), definition.as_ref()))
         .collect();
     let by_engine = async {
         match (&service, engine) {
@@ -96,22 +94,13 @@ pub(super) async fn check<'a>(account: &Account<'_>, pipelines: &[&'a Pipeline])
     let wanted = wanted.and_then(|(service, definition)| {
         doctor::wanted_platform(definition, service.placement.is_fargate())
     });
-    let of_pipelines = join_all(pipelines.iter().zip(&matching).map(
-        async |(pipeline, matching)| {
-            let running = matching
-                .as_ref()
-                .and_then(|matching| match &matching.image {
-                    RunningImage::Known(digest) => Some(digest),
-                    RunningImage::Mixed | RunningImage::Unknown(_) => None,
-                });
-            let (mut checks, secrets) = join!(
-                image::check(account, pipeline, running, wanted.as_ref()),
-                traffic::secrets(account, pipeline)
-            );
-            checks.extend(secrets);
-            checks
-        },
-    ));
+    let wanted = wanted.as_ref();
+    let of_pipelines = join_all(
+        pipelines
+            .iter()
+            .zip(found)
+            .map(|(pipeline, found)| of_pipeline(account, pipeline, found, wanted)),
+    );
     let (by_engine, of_revision, mut of_pipelines) = join!(by_engine, of_revision, of_pipelines);
     common.extend(by_engine);
     common.extend(of_revision);
@@ -128,6 +117,30 @@ pub(super) async fn check<'a>(account: &Account<'_>, pipelines: &[&'a Pipeline])
         definition,
         hook_roles: hook_roles.unwrap_or_default(),
     }
+}
+
+/// A pipeline's image and the secrets of its requests, beside what was found of its containers.
+async fn of_pipeline(
+    account: &Account<'_>,
+    pipeline: &Pipeline,
+    (matching, containers): (Option<Matching>, Checks),
+    wanted: Option<&Platform>,
+) -> Checks {
+    let image = matching.as_ref().map(|matching| &matching.image);
+    let running = match image {
+        Some(RunningImage::Known(digest)) => Some(digest),
+        Some(RunningImage::Mixed | RunningImage::Unknown(_)) | None => None,
+    };
+    let (mut checks, secrets) = join!(
+        image::check(account, pipeline, running, wanted),
+        traffic::secrets(account, pipeline)
+    );
+    // Of a repository that does not exist no container runs an image either.
+    if !account.is_absent(pipeline.repository.as_str()) {
+        checks.extend(containers);
+    }
+    checks.extend(secrets);
+    checks
 }
 
 fn foreign_roles(account: &Account<'_>, service: &Service) -> Vec<String> {
@@ -173,86 +186,6 @@ fn engine(checks: &mut Checks, pipeline: &Pipeline, service: &Service) -> Option
     }
 }
 
-/// What the next revision is made of: what serves production, or the family's latest.
-async fn definition(
-    account: &Account<'_>,
-    checks: &mut Checks,
-    pipeline: &Pipeline,
-    service: &Service,
-) -> Option<TaskDefinition> {
-    let serves = service
-        .primary()
-        .map(|primary| &primary.revision)
-        .or(service.revision.as_ref());
-    let Some(serves) = serves else {
-        checks.wrong(
-            "service",
-            format!("service `{}` has no task definition and no task set, expected what runs in production", pipeline.place()),
-            format!("aws ecs update-service --cluster {} --service {} --task-definition …", pipeline.cluster, pipeline.service),
-        );
-        return None;
-    };
-    let latest = match pipeline.revision_from {
-        RevisionFrom::Production => Ok(None),
-        RevisionFrom::Latest => account.ecs.latest_task_definition(serves.family()).await,
-    };
-    let found = match latest {
-        Ok(Some(latest)) => Ok(latest),
-        Ok(None) => account.ecs.describe_task_definition(serves.as_str()).await,
-        Err(failed) => Err(failed),
-    };
-    match found {
-        Ok(definition) => Some(definition),
-        Err(failed) => {
-            checks.not_known(
-                "containers",
-                &format!(
-                    "revision `{}` is not known: {}",
-                    serves.short(),
-                    why(&failed)
-                ),
-            );
-            None
-        }
-    }
-}
-
-/// The containers that get the pipeline's image, the one behind the load balancer, and the migration's.
-fn containers(
-    checks: &mut Checks,
-    pipeline: &Pipeline,
-    service: Option<&Service>,
-    definition: Option<&TaskDefinition>,
-) -> Option<Matching> {
-    const SUBJECT: &str = "containers";
-    let definition = definition?;
-    let behind = service.into_iter().flat_map(|service| {
-        let primary = service
-            .primary()
-            .and_then(|primary| primary.load_balancer.as_ref());
-        primary
-            .into_iter()
-            .chain(service.load_balancers.iter().map(|one| &one.target))
-    });
-    for target in behind {
-        if let Err(unusable) = revision::is_behind(target, definition) {
-            checks.refused(SUBJECT, &unusable.to_string());
-        }
-    }
-    match revision::matching(pipeline, definition) {
-        Ok(matching) => {
-            if group::migrates(pipeline) {
-                doctor::migration(checks, pipeline, definition, &matching);
-            }
-            Some(matching)
-        }
-        Err(unusable) => {
-            checks.refused(SUBJECT, &unusable.to_string());
-            None
-        }
-    }
-}
-
 async fn of_engine(
     account: &Account<'_>,
     pipelines: &[&Pipeline],
@@ -260,256 +193,12 @@ async fn of_engine(
     engine: Engine,
     definition: Option<&TaskDefinition>,
 ) -> Checks {
-    let mut checks = Checks::default();
-    let functions = &account.ours.functions;
     match engine {
-        Engine::CodeDeploy => return group::check(account, pipelines, service, definition).await,
-        Engine::Native(_) => pipelines
-            .iter()
-            .for_each(|one| doctor::fits_native(&mut checks, one, service, functions)),
-        Engine::Rolling => pipelines
-            .iter()
-            .for_each(|one| doctor::fits_rolling(&mut checks, one, service, functions)),
-    }
-    let first = pipelines[0];
-    let network =
-        definition.and_then(|definition| definition.task_definition["networkMode"].as_str());
-    let (hooks, alarms, deployer, wired) = join!(
-        hooks::of_service(account, first, service),
-        alarms(account, first, service),
-        deployer(account, first, service),
-        wired(account, pipelines, service, engine, network)
-    );
-    for part in [hooks, alarms, deployer, wired] {
-        checks.extend(part);
-    }
-    checks
-}
-
-async fn alarms(account: &Account<'_>, pipeline: &Pipeline, service: &Service) -> Checks {
-    let mut checks = Checks::default();
-    let alarms = service
-        .configuration
-        .alarms
-        .as_ref()
-        .filter(|alarms| alarms.enable && !alarms.names.is_empty());
-    if let Some(alarms) = alarms {
-        let found = read(account.cloudwatch.describe_alarms(&alarms.names).await);
-        let named_by = format!("service `{}`", pipeline.place());
-        doctor::alarms(
-            &mut checks,
-            &named_by,
-            &alarms.names,
-            &found,
-            "`Alarms` of the service's `DeploymentConfiguration`",
-        );
-    }
-    checks
-}
-
-/// What the newest deployments shipped, and whether Greenlight registered it.
-async fn deployer(account: &Account<'_>, pipeline: &Pipeline, service: &Service) -> Checks {
-    const LOOKED_AT: usize = 5;
-    let mut checks = Checks::default();
-    let newest = ServiceDeployments::Newest;
-    let Ok(listed) = account
-        .ecs
-        .list_service_deployments(&pipeline.cluster, &pipeline.service, newest)
-        .await
-    else {
-        return checks;
-    };
-    let settled = listed
-        .into_iter()
-        .filter(|one| one.status == ecs::Status::Successful);
-    let targets: Vec<_> = settled
-        .filter_map(|one| one.target)
-        .take(LOOKED_AT)
-        .collect();
-    let Ok(described) = account.ecs.describe_service_revisions(&targets).await else {
-        return checks;
-    };
-    let in_order = targets
-        .iter()
-        .filter_map(|arn| described.iter().find(|one| one.arn == *arn));
-    let revisions: Vec<RevisionArn> = in_order.map(|one| one.revision.clone()).collect();
-    let is_ours = join_all(revisions.iter().map(async |arn| {
-        let definition = account
-            .ecs
-            .describe_task_definition(arn.as_str())
-            .await
-            .ok()?;
-        Some((arn.clone(), revision::stack_of(&definition).is_some()))
-    }));
-    let known: Vec<(RevisionArn, bool)> = is_ours.await.into_iter().flatten().collect();
-    // What is under way is judged when it has ended.
-    if service.rollouts.len() < 2 {
-        doctor::foreign_revisions(&mut checks, pipeline, &known);
-    }
-    checks
-}
-
-/// Target groups and rules of a service that ECS deploys to.
-async fn wired(
-    account: &Account<'_>,
-    pipelines: &[&Pipeline],
-    service: &Service,
-    engine: Engine,
-    network: Option<&str>,
-) -> Checks {
-    let mut checks = Checks::default();
-    let place = pipelines[0].place();
-    let named_by = format!("service `{place}`");
-    for balanced in &service.load_balancers {
-        let Some(serving) = &balanced.target.target_group else {
-            continue;
-        };
-        let advanced = balanced.advanced.as_ref();
-        let alternate = advanced.and_then(|advanced| advanced.alternate_target_group.as_ref());
-        match (engine, alternate) {
-            (Engine::Native(_), Some(alternate)) => {
-                let pair = join_all([serving, alternate].map(async |arn| {
-                    (
-                        name_of(arn),
-                        read(account.elb.describe_target_group(arn).await),
-                    )
-                }))
-                .await;
-                doctor::target_groups(&mut checks, &named_by, &pair, None, network);
-            }
-            (_, _) => {
-                if let Read::Absent = read(account.elb.describe_target_group(serving).await) {
-                    checks.wrong(
-                        "target-groups",
-                        format!(
-                            "{named_by} names the target group `{}`, which does not exist",
-                            name_of(serving)
-                        ),
-                        "name another one in `LoadBalancers` of the service",
-                    );
-                }
-            }
-        }
-        let Some(advanced) = advanced.filter(|_| matches!(engine, Engine::Native(_))) else {
-            if engine == Engine::Rolling {
-                checks.extend(rolling_requests(account, pipelines, serving).await);
-            }
-            continue;
-        };
-        doctor::rule_differs(
-            &mut checks,
-            &place,
-            advanced.production_rule.as_ref(),
-            advanced.test_rule.as_ref(),
-        );
-        for (through, rule) in [
-            (Through::ProductionListener, &advanced.production_rule),
-            (Through::TestListener, &advanced.test_rule),
-        ] {
-            for pipeline in pipelines {
-                if let Some(rule) = rule {
-                    checks.extend(traffic::by_rule(account, pipeline, through, rule).await);
-                }
-            }
-        }
-        if let Some(role) = &advanced.role {
-            checks.extend(infrastructure_role(account, &place, role, advanced, serving).await);
+        Engine::CodeDeploy => group::check(account, pipelines, service, definition).await,
+        Engine::Native(_) | Engine::Rolling => {
+            on_ecs::check(account, pipelines, service, engine, definition).await
         }
     }
-    checks.checked(format!(
-        "{} target groups with their rules",
-        service.load_balancers.len()
-    ));
-    checks
-}
-
-/// The production gate of a rolling service asks through the listener that leads to its target group.
-async fn rolling_requests(
-    account: &Account<'_>,
-    pipelines: &[&Pipeline],
-    serving: &TargetGroupArn,
-) -> Checks {
-    let mut checks = Checks::default();
-    let Some(pipeline) = pipelines
-        .iter()
-        .find(|one| one.production_traffic.is_some())
-    else {
-        return checks;
-    };
-    match account.elb.leads_to(serving).await {
-        Ok(leads) => {
-            if let Some(arn) = leads.first().and_then(|leads| leads.rule.listener()) {
-                if let Ok(found) = traffic::listener(account, &arn).await {
-                    traffic::address(
-                        account,
-                        &mut checks,
-                        pipeline,
-                        Through::ProductionListener,
-                        &found.listener,
-                    )
-                    .await;
-                }
-            } else {
-                checks.wrong(
-                    "listeners",
-                    format!("no listener leads to the target group `{}` of service `{}`: its production traffic cannot be asked for", name_of(serving), pipeline.place()),
-                    format!("aws elbv2 create-listener --default-actions Type=forward,TargetGroupArn={serving} …"),
-                );
-            }
-        }
-        Err(failed) => checks.not_known(
-            "listeners",
-            &format!(
-                "what leads to the target group `{}` is not known: {}",
-                name_of(serving),
-                why(&failed)
-            ),
-        ),
-    }
-    checks
-}
-
-/// The role with which ECS writes listener rules and registers targets.
-async fn infrastructure_role(
-    account: &Account<'_>,
-    place: &str,
-    role: &str,
-    advanced: &ecs::Advanced,
-    serving: &TargetGroupArn,
-) -> Checks {
-    let mut checks = Checks::default();
-    let mut needs = vec![need_anywhere(
-        "elasticloadbalancing:RegisterTargets",
-        serving.as_str(),
-        "to register green's tasks",
-    )];
-    for rule in [&advanced.production_rule, &advanced.test_rule]
-        .into_iter()
-        .flatten()
-    {
-        let action = match rule {
-            ecs::TrafficRule::Rule(_) => "elasticloadbalancing:ModifyRule",
-            ecs::TrafficRule::Listener(_) => "elasticloadbalancing:ModifyListener",
-        };
-        needs.push(need_anywhere(action, rule.as_str(), "to shift traffic"));
-    }
-    let named = Named {
-        role,
-        by: format!("the load balancer of service `{place}`"),
-        service: "ecs.amazonaws.com",
-        context: &[],
-    };
-    roles::check(account, &mut checks, &named, &needs).await;
-    checks
-}
-
-fn name_of(group: &TargetGroupArn) -> String {
-    group
-        .as_str()
-        .split('/')
-        .nth(1)
-        .unwrap_or(group.as_str())
-        .to_owned()
 }
 
 /// Asks the function itself, as `plan` does, where nothing wrong was found: what it refuses is wrong whatever it is.

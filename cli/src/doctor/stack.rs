@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws::Kind;
 use futures_util::future::join_all;
-use rules::config::{HeaderValue, Pipeline};
+
 use rules::doctor::{self, Checks, Needs};
 use rules::engine::Engine;
 use rules::environment::Mode;
@@ -13,6 +13,7 @@ use rules::policy;
 use super::account::{Account, read, why};
 use super::roles::{self, Named};
 use super::service::OfService;
+use super::traffic::header_secrets;
 use crate::stack::IsThere;
 
 /// The functions that take part in every deployment, and their roles.
@@ -89,19 +90,8 @@ fn answering(account: &Account<'_>, name: &str) -> Vec<Needs> {
     let pipelines = &account.stack.started.config.pipelines;
     let group = pipelines
         .first()
-        .map(|pipeline| group_arn(account, pipeline));
+        .map(|pipeline| account.group_arn(pipeline));
     vec![doctor::answers(name, &group.unwrap_or_default())]
-}
-
-pub(super) fn group_arn(account: &Account<'_>, pipeline: &Pipeline) -> String {
-    let deploys = &pipeline.codedeploy;
-    account.arn(
-        "codedeploy",
-        &format!(
-            "deploymentgroup:{}/{}",
-            deploys.application, deploys.deployment_group
-        ),
-    )
 }
 
 /// The stack's state, and whether its parameters cover what the pipelines name, and no more.
@@ -137,7 +127,8 @@ pub(super) async fn parameters(account: &Account<'_>, services: &[OfService<'_>]
     let needed = policy::parameters(config, &revisions);
     doctor::status(&mut checks, &stack, &facts);
     doctor::open_parameters(&mut checks, &stack, &facts, &needed);
-    for (parameter, names) in names(services) {
+    for (parameter, mut names) in names(services) {
+        names.retain(|name| !account.is_absent(name));
         doctor::cover(&mut checks, &facts, parameter, &names, &needed);
     }
     let mode = match account.stack.started.extra.mode {
@@ -197,24 +188,6 @@ fn names(services: &[OfService<'_>]) -> BTreeMap<&'static str, BTreeSet<String>>
         }
     }
     all
-}
-
-/// The secrets that headers of a pipeline's requests are filled from.
-pub(super) fn header_secrets(pipeline: &Pipeline) -> BTreeSet<&str> {
-    let gates = pipeline
-        .production_traffic
-        .iter()
-        .chain([&pipeline.test_traffic.checks]);
-    let headers = gates.flat_map(|gate| {
-        gate.headers
-            .iter()
-            .chain(gate.requests.iter().flat_map(|one| &one.headers))
-    });
-    let secrets = headers.filter_map(|header| match &header.value {
-        HeaderValue::Secret { secret, .. } => Some(secret.as_str()),
-        HeaderValue::Literal(_) => None,
-    });
-    secrets.collect()
 }
 
 /// A role's name with its path.

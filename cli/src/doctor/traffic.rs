@@ -1,7 +1,9 @@
 //! Listeners and rules, and whether the gates' requests get through them.
 
+use std::collections::BTreeSet;
+
 use aws::CallFailed;
-use rules::config::{Pipeline, Traffic};
+use rules::config::{HeaderValue, Pipeline, Traffic};
 use rules::doctor::{self, Checks, Leads, Read};
 use rules::ecs::TrafficRule;
 use rules::listener_rule;
@@ -10,7 +12,6 @@ use rules::observed::{Listener, ListenerRule};
 use rules::test_traffic::Through;
 
 use super::account::{Account, read, why};
-use super::stack::header_secrets;
 
 /// A listener with its rules.
 pub(super) struct WithRules {
@@ -203,4 +204,22 @@ pub(super) async fn secrets(account: &Account<'_>, pipeline: &Pipeline) -> Check
         }
     }
     checks
+}
+
+/// The secrets that headers of a pipeline's requests are filled from.
+pub(super) fn header_secrets(pipeline: &Pipeline) -> BTreeSet<&str> {
+    let gates = pipeline
+        .production_traffic
+        .iter()
+        .chain([&pipeline.test_traffic.checks]);
+    let headers = gates.flat_map(|gate| {
+        gate.headers
+            .iter()
+            .chain(gate.requests.iter().flat_map(|one| &one.headers))
+    });
+    let secrets = headers.filter_map(|header| match &header.value {
+        HeaderValue::Secret { secret, .. } => Some(secret.as_str()),
+        HeaderValue::Literal(_) => None,
+    });
+    secrets.collect()
 }

@@ -13,7 +13,7 @@ use crate::Session;
 
 pub use deployment::{CreateDeployment, Deployments, Target};
 #[cfg(feature = "command")]
-pub use settings::{OtherGroup, WholeGroup};
+pub use settings::WholeGroup;
 
 /// CodeDeploy's operations.
 #[derive(Debug, Clone)]

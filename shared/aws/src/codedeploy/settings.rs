@@ -1,4 +1,4 @@
-//! What only a command asks CodeDeploy: a group's other settings, whether a deployment configuration exists, and who else deploys.
+//! What only a command asks CodeDeploy: a group's other settings, and whether a deployment configuration exists.
 
 use aws_sdk_codedeploy::types::DeploymentReadyAction;
 use rules::codedeploy::DeploymentGroup;
@@ -9,9 +9,6 @@ use super::CodeDeploy;
 use super::group::group_from;
 use crate::call::{Call, CallFailed};
 
-/// What BatchGetDeploymentGroups takes at once (CodeDeploy API Reference).
-const GROUPS_PER_CALL: usize = 100;
-
 /// A deployment group with all that is read of it.
 #[derive(Debug, Clone)]
 pub struct WholeGroup {
@@ -21,17 +18,6 @@ pub struct WholeGroup {
     pub settings: GroupSettings,
     /// The newest deployment, whatever became of it.
     pub last_attempted: Option<DeploymentId>,
-}
-
-/// A group of any application.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OtherGroup {
-    /// Its application.
-    pub application: String,
-    /// Its name.
-    pub name: String,
-    /// Where it deploys to, `<cluster>/<service>`.
-    pub places: Vec<String>,
 }
 
 impl CodeDeploy {
@@ -93,69 +79,5 @@ impl CodeDeploy {
             }
             Err(error) => Err(call.failed(error)),
         }
-    }
-
-    /// The deployment groups of every application (ListApplications, ListDeploymentGroups, BatchGetDeploymentGroups).
-    pub async fn groups_of_all_applications(&self) -> Result<Vec<OtherGroup>, CallFailed> {
-        let call = Call::new("codedeploy:ListApplications", "all applications");
-        let mut pages = self.client.list_applications().into_paginator().send();
-        let mut applications = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call.failed(error))?;
-            applications.extend(page.applications.unwrap_or_default());
-        }
-        let mut found = Vec::new();
-        for application in applications {
-            found.extend(self.groups_of(&application).await?);
-        }
-        Ok(found)
-    }
-
-    async fn groups_of(&self, application: &str) -> Result<Vec<OtherGroup>, CallFailed> {
-        let call = Call::new("codedeploy:ListDeploymentGroups", application);
-        let mut pages = self
-            .client
-            .list_deployment_groups()
-            .application_name(application)
-            .into_paginator()
-            .send();
-        let mut names = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| call.failed(error))?;
-            names.extend(page.deployment_groups.unwrap_or_default());
-        }
-        let mut found = Vec::new();
-        for names in names.chunks(GROUPS_PER_CALL) {
-            let call = Call::new("codedeploy:BatchGetDeploymentGroups", application);
-            let request = self
-                .client
-                .batch_get_deployment_groups()
-                .application_name(application);
-            let request = request.set_deployment_group_names(Some(names.to_vec()));
-            let answer = request.send().await.map_err(|error| call.failed(error))?;
-            found.extend(answer.deployment_groups_info().iter().map(|group| {
-                OtherGroup {
-                    application: application.to_owned(),
-                    name: group.deployment_group_name().unwrap_or_default().to_owned(),
-                    places: group
-                        .ecs_services()
-                        .iter()
-                        .map(|service| {
-                            let last = |text: Option<&str>| {
-                                text.and_then(|text| text.rsplit('/').next())
-                                    .unwrap_or_default()
-                                    .to_owned()
-                            };
-                            format!(
-                                "{}/{}",
-                                last(service.cluster_name()),
-                                last(service.service_name())
-                            )
-                        })
-                        .collect(),
-                }
-            }));
-        }
-        Ok(found)
     }
 }

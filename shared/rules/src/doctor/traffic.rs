@@ -145,6 +145,19 @@ pub fn gate_address(
     if traffic.base_url.is_some() {
         return;
     }
+    if listener.protocol == "HTTPS" && traffic.host.is_none() && traffic.ca.is_none() {
+        let setting = through.setting();
+        checks.wrong(
+            subject,
+            format!(
+                "the {} of pipeline `{pipeline}` speaks HTTPS, and its requests are sent to `{}`: no public authority signs a certificate for \
+                 the name of a load balancer",
+                through.words(),
+                listener.dns_name
+            ),
+            format!("`{setting}.host`, the name on the listener's certificate, in the pipeline"),
+        );
+    }
     let is_outside = function.found().is_some_and(|function| !function.is_in_vpc);
     if listener.is_internal && is_outside {
         let hint = test_traffic::unreachable(listener);
@@ -325,6 +338,21 @@ mod tests {
             &outside,
             &[
                 "the test listener of pipeline `w` is internal, `web.elb`, and the function that sends its requests is not in the VPC: none of them would arrive",
+            ],
+        );
+        check(
+            "host='shop.example.com'",
+            &listener("HTTPS", false),
+            &outside,
+            &[],
+        );
+        check("ca='ca.pem'", &listener("HTTPS", false), &outside, &[]);
+        check(
+            "",
+            &listener("HTTPS", false),
+            &outside,
+            &[
+                "the test listener of pipeline `w` speaks HTTPS, and its requests are sent to `web.elb`: no public authority signs a certificate for the name of a load balancer",
             ],
         );
         check(
