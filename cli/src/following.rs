@@ -10,10 +10,11 @@ use lambda::Started;
 use rules::config::Pipeline;
 use rules::engine::Engine;
 use rules::environment::Starting;
-use rules::names::{DeploymentId, Digest};
+use rules::names::{DeploymentId, Digest, RevisionArn};
 use rules::progress::{Progress, State};
 use rules::reconcile::Reconciliation;
-use rules::start::{Decision, Skip};
+use rules::rolling;
+use rules::start::{Active, Decision, Skip};
 
 use crate::look::{self, Seen};
 use crate::page::Output;
@@ -40,6 +41,8 @@ pub(crate) struct Followed {
     pub(crate) id: DeploymentId,
     /// What it ships; none where that is not known.
     pub(crate) digest: Option<Digest>,
+    /// The revision with which it does; none where that is not known.
+    pub(crate) revision: Option<RevisionArn>,
 }
 
 /// What a look found.
@@ -62,7 +65,7 @@ impl<'a> Following<'a> {
         let service = services.find(of_pipeline);
         Ok(Self {
             observer: stack.observer(),
-            follower: Follower::new(&stack.session),
+            follower: stack.follower(),
             started: &stack.started,
             service: service.context("the pipeline's service is not among those of the file")?,
             pipeline,
@@ -114,33 +117,29 @@ impl<'a> Following<'a> {
         let seen = ours.seen?;
         let engine = seen.member.observation.deploys.engine();
         let active = seen.member.observation.observed.service.active.as_ref();
-        let is_followed = |followed: &Followed| {
-            active.is_some_and(|active| {
-                let ships = followed.digest.as_ref();
-                active.id == followed.id || ships.is_some_and(|digest| active.ships(digest))
-            })
-        };
-        let followed = match (&self.followed, active) {
+        let mut followed = match (&self.followed, active) {
             (None, None) => return Ok(Found::Nothing(Box::new(seen))),
             (None, Some(active)) => Followed {
                 id: active.id.clone(),
                 digest: active.ships.first().map(|one| one.digest.clone()),
+                revision: None,
             },
-            (Some(followed), Some(active))
-                if is_followed(followed) && engine != Engine::CodeDeploy =>
-            {
-                Followed {
-                    id: active.id.clone(),
-                    digest: followed.digest.clone(),
-                }
-            }
             (Some(followed), _) => followed.clone(),
         };
+        let (follower, pipeline) = (&self.follower, self.pipeline);
+        let mut read = follower.progress(pipeline, engine, &followed.id).await?;
+        // Only until ECS lists it: what goes back from it later may ship the same image.
+        let is_listed_as = |active: &&Active| {
+            let mut digest = followed.digest.iter();
+            active.id != followed.id && digest.any(|digest| active.ships(digest))
+        };
+        if read.is_none()
+            && let Some(active) = active.filter(is_listed_as)
+        {
+            followed.id = active.id.clone();
+            read = follower.progress(pipeline, engine, &followed.id).await?;
+        }
         self.followed = Some(followed.clone());
-        let read = self
-            .follower
-            .progress(self.pipeline, engine, &followed.id)
-            .await?;
         if let Some(progress) = read {
             self.nothing_found = 0;
             return Ok(Found::Deployment(engine, Box::new(progress)));
@@ -149,15 +148,38 @@ impl<'a> Following<'a> {
             Some(active) => Progress::of_active(active),
             None => {
                 self.nothing_found += 1;
-                not_listed(&seen, &followed, self.nothing_found)
+                let revision = revision_of(&followed, &seen);
+                let migration = match &revision {
+                    Some(revision) => follower.migration(revision).await?,
+                    None => None,
+                };
+                let runs = &seen.member.observation.observed.service.revision;
+                let unlisted = rolling::unlisted(revision.as_ref(), runs, migration.as_ref());
+                not_listed(&seen, &followed, self.nothing_found, unlisted)
             }
         };
         Ok(Found::Deployment(engine, Box::new(progress)))
     }
 }
 
+/// The revision that is deployed: before ECS lists a deployment, it is called after it.
+fn revision_of(followed: &Followed, seen: &Seen<'_>) -> Option<RevisionArn> {
+    let called_after = || {
+        let (_, number) = followed.id.as_str().rsplit_once('-')?;
+        let runs = &seen.member.observation.observed.service.revision;
+        let revision = runs.sibling(number.parse().ok()?);
+        (DeploymentId::of_revision(&revision) == followed.id).then_some(revision)
+    };
+    followed.revision.clone().or_else(called_after)
+}
+
 /// A deployment of which ECS lists nothing, and that is not under way: what is decided now says what became of it.
-fn not_listed(seen: &Seen<'_>, followed: &Followed, looks: u32) -> Progress {
+fn not_listed(
+    seen: &Seen<'_>,
+    followed: &Followed,
+    looks: u32,
+    unlisted: (State, Vec<String>),
+) -> Progress {
     let (state, reasons) = match &seen.decision {
         Decision::Skip(
             Skip::FailedBefore(id) | Skip::MigrationUnknown(id) | Skip::RolledBackByHand(id),
@@ -166,9 +188,10 @@ fn not_listed(seen: &Seen<'_>, followed: &Followed, looks: u32) -> Progress {
             (State::Superseded, vec![seen.reason()])
         }
         Decision::Skip(Skip::AlreadyRunning(image, _))
-            if followed.digest.as_ref() == Some(&image.digest) =>
+            if followed.digest.as_ref() == Some(&image.digest)
+                && (unlisted.0.has_ended() || looks < LOOKS_AT_NOTHING) =>
         {
-            (State::Succeeded, Vec::new())
+            unlisted
         }
         decision if looks >= LOOKS_AT_NOTHING => (
             State::Failed,

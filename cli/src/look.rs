@@ -67,6 +67,9 @@ async fn observe<'a>(
 ) -> Result<Vec<Looked<'a>>, ObserveFailed> {
     let mut observed = observer.observe(service, ours).await?;
     let decisions = observer.decide(&mut observed.members).await?;
+    observer
+        .check_roles(&mut observed.members, &decisions, ours)
+        .await?;
     let seen = observed.members.into_iter().zip(decisions);
     let seen = seen.map(|(member, decision)| Looked {
         pipeline: member.reconciliation.pipeline,

@@ -51,6 +51,13 @@ impl Output {
         })
     }
 
+    /// The rows of the terminal that a line takes: one that is longer than the terminal is wide goes on below.
+    pub(crate) fn rows(&self, line: &str) -> usize {
+        let size = terminal_size::terminal_size().filter(|_| self.is_terminal);
+        let width = size.map_or(usize::MAX, |(Width(width), _)| usize::from(width).max(1));
+        visible(line).div_ceil(width).max(1)
+    }
+
     pub(crate) fn page(&self) -> Page {
         Page {
             width: self.size().0,
@@ -91,6 +98,17 @@ pub(crate) fn of_caller(text: &str) -> String {
     text.replace("the function's role needs", "your credentials need")
         .replace("the function's role has", "your credentials have")
         .replace("of the function's role", "of your role")
+}
+
+/// How many characters of a line are seen: those of its colours are not.
+fn visible(line: &str) -> usize {
+    let mut parts = line.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().chars().count();
+    let rest = parts.map(|part| {
+        part.split_once('m')
+            .map_or(0, |(_, text)| text.chars().count())
+    });
+    first + rest.sum::<usize>()
 }
 
 /// Text that is laid out for a width.

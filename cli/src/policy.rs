@@ -2,8 +2,9 @@
 
 use aws::ecs::Ecs;
 use rules::config::Config;
-use rules::observed::TaskDefinition;
-use rules::policy;
+use rules::ecs::HookTarget;
+use rules::observed::Service;
+use rules::policy::{self, Running};
 use serde_json::json;
 
 use crate::arguments::{Common, Policy};
@@ -13,11 +14,11 @@ use crate::stack;
 
 pub(crate) async fn run(common: &Common, asked: &Policy, output: &Output) -> anyhow::Result<Ended> {
     let config = stack::pipelines(&common.config)?;
-    let revisions = match asked.services {
-        true => revisions(common, &config).await?,
+    let services = match asked.services {
+        true => services(common, &config).await?,
         false => Vec::new(),
     };
-    let parameters = policy::parameters(&config, &revisions);
+    let parameters = policy::parameters(&config, &services);
     if output.json {
         let object = |one: &policy::Parameter| json!({"name": one.name, "value": one.value, "note": one.note});
         let objects: Vec<_> = parameters.iter().map(object).collect();
@@ -29,18 +30,32 @@ pub(crate) async fn run(common: &Common, asked: &Policy, output: &Output) -> any
     Ok(Ended::Well)
 }
 
-/// What each service runs.
-async fn revisions(common: &Common, config: &Config) -> anyhow::Result<Vec<TaskDefinition>> {
+/// What each service runs, and the roles of its hooks.
+async fn services(common: &Common, config: &Config) -> anyhow::Result<Vec<Running>> {
     let session = stack::log_in(common).await?;
     let ecs = Ecs::new(&session);
-    let mut revisions = Vec::new();
+    let mut services = Vec::new();
     for pipeline in config.pipelines.iter().filter(|one| one.is_first) {
         let (cluster, name) = (&pipeline.cluster, &pipeline.service);
         let service = ecs.describe_service(cluster, name).await?;
         let primary = service.primary().map(|task_set| &task_set.revision);
         if let Some(revision) = primary.or(service.revision.as_ref()) {
-            revisions.push(ecs.describe_task_definition(revision.as_str()).await?);
+            services.push(Running {
+                definition: ecs.describe_task_definition(revision.as_str()).await?,
+                hook_roles: hook_roles(common, &service),
+            });
         }
     }
-    Ok(revisions)
+    Ok(services)
+}
+
+/// Of the stack's own role nothing is asked, so its name is not needed. CloudFormation adds characters behind it.
+fn hook_roles(common: &Common, service: &Service) -> Vec<String> {
+    let own = format!("/{}-HookRole", common.stack);
+    let hooks = service.configuration.hooks.iter();
+    let roles = hooks.filter_map(|hook| match &hook.target {
+        HookTarget::Lambda { role, .. } => role.clone(),
+        HookTarget::Pause => None,
+    });
+    roles.filter(|role| !role.contains(&own)).collect()
 }

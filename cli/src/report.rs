@@ -106,6 +106,17 @@ pub(crate) fn write(page: &mut Page, report: &Value) {
             Ink::Plain,
         );
     }
+    let sentences = report["not_known"].as_array().into_iter().flatten();
+    not_known(page, sentences.filter_map(Value::as_str));
+}
+
+/// What could not be asked, a sentence each.
+pub(crate) fn not_known<'a>(page: &mut Page, sentences: impl Iterator<Item = &'a str>) {
+    let mut label = "not known";
+    for sentence in sentences {
+        page.field(label, sentence, Ink::Waiting);
+        label = "";
+    }
 }
 
 /// The text with its digests cut to 12 digits.

@@ -149,6 +149,7 @@ async fn waited(
     let followed = Followed {
         id: id.parse()?,
         digest: digest.and_then(|digest| digest.parse().ok()),
+        revision: report["revision"].as_str().and_then(|arn| arn.parse().ok()),
     };
     let pipeline = stack.named(&request.pipeline)?;
     let waited = wait::follow(

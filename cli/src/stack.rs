@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
+use aws::follow::Follower;
 use aws::lambda::Lambda;
 use aws::observe::Observer;
 use aws::sts::{Caller, Sts};
@@ -58,11 +59,9 @@ impl Stack {
         let file = common.config.display().to_string();
         variables.insert(environment::CONFIG.to_owned(), file);
         let started = lambda::read(&variables, Starting::read);
-        let started = started.map_err(|wrong| {
-            let hint =
-                "hint: the function may be of another version of Greenlight than this command";
-            anyhow!("{}\n{hint}", told(&common.config, &wrong.problems))
-        })?;
+        // The file is right, or this would not be reached.
+        let started =
+            started.map_err(|wrong| anyhow!(of_another_version(&function, &wrong.problems)))?;
         Ok(Self {
             session,
             started,
@@ -79,6 +78,10 @@ impl Stack {
             aws::scheduler::Scheduler::new(session),
             aws::iam::Iam::new(session),
         )
+    }
+
+    pub(crate) fn follower(&self) -> Follower {
+        Follower::new(&self.session, self.started.settings.stack.clone())
     }
 
     /// The pipeline of this name.
@@ -141,6 +144,16 @@ fn told(file: &Path, problems: &Problems) -> String {
         many => format!("{many} mistakes"),
     };
     format!("`{name}` has {count}{}", lines.concat())
+}
+
+fn of_another_version(function: &str, problems: &Problems) -> String {
+    let problems = problems.as_slice().iter();
+    let lines = problems.map(|problem| format!("\n  at `{}`: {}", problem.place, problem.message));
+    let lines: String = lines.collect();
+    format!(
+        "the environment of `{function}` is not what this command reads{lines}\nhint: deploy this version of Greenlight, or use the \
+         command of that version"
+    )
 }
 
 /// The variables that `template.yaml` gives to `start-deployment`, of a stack that is not there yet.

@@ -1,6 +1,7 @@
 //! `status`: one screen.
 
 use aws::follow::Follower;
+use aws::observe::{Deploys, ObserveFailed};
 use rules::environment::Mode;
 use rules::names::{Digest, Image};
 use rules::progress::{Progress, State};
@@ -15,7 +16,7 @@ use crate::look::{self, Looked, Seen};
 use crate::moment::{day_and_time, rfc_3339};
 use crate::page::{Ink, Output, Page, of_caller};
 use crate::stack::{IsThere, Stack};
-use crate::tree;
+use crate::{report, tree};
 
 /// A pipeline's state, with what only people want to know of it.
 struct Shown<'a> {
@@ -33,7 +34,7 @@ pub(crate) async fn run(common: &Common, named: &Named, output: &Output) -> anyh
         let name = named.pipeline.as_ref();
         name.is_none_or(|name| looked.pipeline.name == *name)
     };
-    let (observer, follower) = (stack.observer(), Follower::new(&stack.session));
+    let (observer, follower) = (stack.observer(), stack.follower());
     let services = look::services(&stack.started)?;
     let mut page = output.page();
     head(&mut page, &stack);
@@ -49,9 +50,13 @@ pub(crate) async fn run(common: &Common, named: &Named, output: &Output) -> anyh
         for looked in looked.into_iter().filter(is_asked) {
             let pipeline = looked.pipeline;
             page.blank();
-            match looked.seen {
-                Ok(seen) => {
-                    let shown = Shown::of(&follower, seen).await?;
+            // One record that cannot be read hides no other pipeline.
+            let shown = match looked.seen {
+                Ok(seen) => Shown::of(&follower, seen).await,
+                Err(failed) => Err(failed),
+            };
+            match shown {
+                Ok(shown) => {
                     shown.write(&mut page);
                     objects.push(shown.to_json());
                 }
@@ -103,7 +108,7 @@ fn head(page: &mut Page, stack: &Stack) {
 }
 
 impl<'a> Shown<'a> {
-    async fn of(follower: &Follower, seen: Seen<'a>) -> anyhow::Result<Self> {
+    async fn of(follower: &Follower, seen: Seen<'a>) -> Result<Self, ObserveFailed> {
         let observation = &seen.member.observation;
         let pipeline = seen.member.reconciliation.pipeline;
         let engine = observation.deploys.engine();
@@ -154,6 +159,15 @@ impl<'a> Shown<'a> {
             let text = format!("{} (of another engine)", ignored.join(", "));
             page.field("ignored", &text, Ink::Plain);
         }
+        report::not_known(page, self.not_known().iter().map(String::as_str));
+    }
+
+    /// What could not be asked, a sentence each.
+    fn not_known(&self) -> &[String] {
+        match &self.seen.member.observation.deploys {
+            Deploys::CodeDeploy(_) => &[],
+            Deploys::Ecs(on_ecs) => &on_ecs.not_known,
+        }
     }
 
     /// `1.4.2 (sha256:cf9680c53ea0), shop-web:7, 2 of 2 tasks`
@@ -162,8 +176,8 @@ impl<'a> Shown<'a> {
         let image = match &observed.running {
             RunningImage::Known(digest) => {
                 let tag = self.tag(digest);
-                let digest = short(digest);
-                tag.map_or(digest.clone(), |tag| format!("{tag} ({digest})"))
+                let digest = digest.short();
+                tag.map_or(digest.to_owned(), |tag| format!("{tag} ({digest})"))
             }
             RunningImage::Mixed => "different images".to_owned(),
             RunningImage::Unknown(why) => format!("an image that is not known: {why}"),
@@ -229,6 +243,7 @@ impl<'a> Shown<'a> {
             "decision": self.seen.decision.code(),
             "reason": self.seen.reason(),
             "ignored": observation.deploys.engine().ignores(pipeline),
+            "not_known": self.not_known(),
         })
     }
 }
@@ -266,8 +281,4 @@ fn under_way(page: &mut Page, progress: &Progress) {
     for reason in &progress.reasons {
         page.field("", reason, Ink::Bad);
     }
-}
-
-pub(crate) fn short(digest: &Digest) -> String {
-    digest.as_str().chars().take("sha256:".len() + 12).collect()
 }

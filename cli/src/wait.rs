@@ -12,7 +12,6 @@ use crate::following::{Followed, Following, Found};
 use crate::look::Seen;
 use crate::page::Output;
 use crate::stack::Stack;
-use crate::status::short;
 use crate::tree;
 
 pub(crate) async fn run(
@@ -67,7 +66,7 @@ pub(crate) async fn follow(
 fn nothing(pipeline: &Pipeline, seen: &Seen<'_>, output: &Output) -> anyhow::Result<Waited> {
     let observed = &seen.member.observation.observed;
     let runs = match &observed.running {
-        RunningImage::Known(digest) => short(digest),
+        RunningImage::Known(digest) => digest.short().to_owned(),
         RunningImage::Mixed => "different images".to_owned(),
         RunningImage::Unknown(why) => format!("an image that is not known ({why})"),
     };

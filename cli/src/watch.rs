@@ -42,7 +42,7 @@ pub(crate) async fn run(
 struct Screen<'a> {
     pipeline: &'a Pipeline,
     output: &'a Output,
-    /// Lines of the last tree.
+    /// Rows of the last tree.
     drawn: usize,
     before: Option<Progress>,
     is_waiting: bool,
@@ -60,13 +60,13 @@ impl Screen<'_> {
     }
 
     fn show(&mut self, engine: rules::engine::Engine, progress: &Progress) -> anyhow::Result<()> {
-        let is_new = self.before.as_ref() != Some(progress);
+        if self.before.as_ref() == Some(progress) {
+            return Ok(());
+        }
         if self.output.json {
-            if is_new {
-                let mut object = tree::to_json(progress);
-                object["pipeline"] = self.pipeline.name.as_str().into();
-                self.output.json(&object)?;
-            }
+            let mut object = tree::to_json(progress);
+            object["pipeline"] = self.pipeline.name.as_str().into();
+            self.output.json(&object)?;
         } else if self.output.is_terminal {
             self.redraw(engine, progress)?;
         } else {
@@ -85,12 +85,21 @@ impl Screen<'_> {
         tree::draw(&mut page, self.pipeline, engine, progress);
         let text = page.into_text();
         let (_, height) = self.output.size();
-        let fitting: Vec<&str> = text.lines().take(height.saturating_sub(2)).collect();
+        let mut rows = 0;
+        let mut fitting = Vec::new();
+        for line in text.lines() {
+            let of_line = self.output.rows(line);
+            if rows + of_line > height.saturating_sub(2) {
+                break;
+            }
+            rows += of_line;
+            fitting.push(line);
+        }
         let back = match self.drawn {
             0 => String::new(),
-            lines => format!("\u{1b}[{lines}F\u{1b}[J"),
+            rows => format!("\u{1b}[{rows}F\u{1b}[J"),
         };
-        self.drawn = fitting.len();
+        self.drawn = rows;
         self.output.text(&format!("{back}{}\n", fitting.join("\n")))
     }
 }

@@ -76,12 +76,16 @@ const CHANGE_SOMETHING: [&str; 8] = [
     "sns:Publish",
 ];
 
-/// The same where ECS deploys: the hooks of its own deployments, and the migration before a rolling update. A death after a call that
-/// changes nothing is one before the next call that does.
+/// The same where ECS deploys: the hooks of its own deployments, the migration before a rolling update, and the gate after one. A death
+/// after a call that changes nothing is one before the next call that does.
 #[test]
 fn the_invariants_hold_wherever_a_function_of_ecs_deployments_dies() {
     let changing = CHANGE_SOMETHING.iter().flat_map(|call| ["--call", call]);
-    let scenarios = ["native-failed-test-traffic", "rolling-migration"];
+    let scenarios = [
+        "native-failed-test-traffic",
+        "rolling-migration",
+        "rolling-production-gate-fails",
+    ];
     let arguments = scenarios.into_iter().chain(["--fault", "killed-after"]);
     let arguments: Vec<&str> = arguments.chain(changing).collect();
     let (outcomes, ended_well, said) = crashes(&arguments);
@@ -103,6 +107,10 @@ fn the_invariants_hold_wherever_a_function_of_ecs_deployments_dies() {
         ("finish-migration", "scheduler:DeleteSchedule"),
         ("check-test-traffic", "ecs:TagResource"),
         ("check-test-traffic", "sns:Publish"),
+        ("check-production", "ecs:TagResource"),
+        ("check-production", "ecs:UpdateService"),
+        ("check-production", "scheduler:CreateSchedule"),
+        ("check-production", "sns:Publish"),
         ("report-outcome", "ecs:TagResource"),
         ("report-outcome", "scheduler:CreateSchedule"),
         ("report-outcome", "scheduler:DeleteSchedule"),

@@ -289,6 +289,14 @@ GUARDS = (
         "Some(Verdict::Succeeded(_)) => Ended::Succeeded,\n            Some(Verdict::Failed { .. }) if now >= started_at => Ended::Succeeded,",
         "rolling-failed-migration",
     ),
+    Guard(
+        8,
+        "rolling: production is asked",
+        "shared/traffic/src/rolling.rs",
+        "        handler\n            .check_entries(known, traffic, &requests, &entries, ran)\n            .await",
+        '        let _ = (&requests, &entries, ran);\n        Ok(Verdict::Succeeded("not looked at".to_owned()))',
+        "rolling-production-gate-fails",
+    ),
 )
 
 

@@ -276,12 +276,6 @@ class Stack:
                 block, count, bits = value
                 subnets = ipaddress.ip_network(self.resolve(block)).subnets(new_prefix=32 - int(bits))
                 return [str(subnet) for subnet, _ in zip(subnets, range(int(count)), strict=False)]
-            case "Fn::FindInMap":
-                mapping, first, second = map(self.resolve, value)
-                try:
-                    return self.template["Mappings"][mapping][first][second]
-                except KeyError as missing:
-                    raise Invalid(f"Fn::FindInMap in {self.user()}: {missing} is not there") from None
         raise Invalid(f"{key} in {self.user()} is not known")
 
     def substitute(self, value: Any) -> str:

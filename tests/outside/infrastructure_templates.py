@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks the templates of examples/infrastructure for every strategy and capacity: each stack is resolved with the outputs of
 the one before it, as a person enters them, and `infrastructure_checks.py` says what must hold. Each check is seen to fail on a
-mistake that is planted here. With the rehearsal's program, the printed pipelines are rehearsed as well.
+mistake that is planted here. With the rehearsal's program, the printed pipelines are read, and played under CodeDeploy: it plays
+every file so, whoever deploys the service.
 
 python infrastructure_templates.py [REHEARSAL BINARIES]     where PyYAML is installed
 """
@@ -145,6 +146,14 @@ MISTAKES: tuple[tuple[str, str, str, str], ...] = (
         "TestsByName: !And [!Condition HasGreen, !Condition IsCanary]",
     ),
     ("pipelines", "service", "        - !If [HasGreen, ", "        - !If [IsNative, "),
+    ("pipelines", "service", '        - !If [HasCertificate, !Sub "host', '        - !If [TestsByName, !Sub "host'),
+    (
+        "pipelines",
+        "service",
+        '        - "[pipeline.production_traffic]\\n"\n',
+        '        - !If [HasGreen, "[pipeline.production_traffic]\\n", ""]\n',
+    ),
+    ("pipelines", "service", "          - IsRolling\n", "          - IsCanary\n"),
     ("roles", "service", "                Resource: !GetAtt Log.Arn", '                Resource: "*"'),
     ("roles", "service", "                  - !GetAtt TaskRole.Arn\n", ""),
     ("roles", "repository", "                  - ecr:PutImage\n", "                  - ecr:*\n"),
@@ -257,7 +266,7 @@ def main(arguments: list[str]) -> int:
     plant(claims, texts)
 
     if arguments:
-        claims.about("the printed pipelines, rehearsed")
+        claims.about("the printed pipelines in the rehearsal, which has CodeDeploy deploy every service")
         rehearse(claims, texts, *arguments)
 
     print(f"\n{claims.passed} claims hold, {claims.failed} do not")
@@ -310,7 +319,7 @@ def rehearse(claims: Claims, texts: dict[str, str], rehearsal: str, binaries: st
 
     with ThreadPoolExecutor(2) as pool:
         for place, (code, said) in zip(printed.values(), pool.map(play, printed), strict=True):
-            claims.holds(place, code == 0, f"exit {code}: {said}")
+            claims.holds(f"{place}: is read, and played under CodeDeploy", code == 0, f"exit {code}: {said}")
     code, said = play(wrong)
     claims.holds("a file with a mistake is refused", code == 2, f"exit {code}: {said}")
 

@@ -26,6 +26,7 @@ SERVICES = (
     "ecs",
     "elbv2",
     "events",
+    "iam",
     "lambda",
     "logs",
     "scheduler",

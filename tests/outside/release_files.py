@@ -30,9 +30,9 @@ import boto3
 import yaml
 from moto.server import ThreadedMotoServer
 
-from ci_commit_status import Template
 from ci_systems import Unknown, only
 from claims import Claims
+from cloudformation import read
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = ROOT / "examples" / "ci" / "rehearse-pull-request.yml"
@@ -40,7 +40,7 @@ ARCHITECTURE = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 MACHINES = {"arm64": 183, "x86_64": 62}
 """EM_AARCH64 and EM_X86_64."""
 FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir() if path.is_dir())
-PROGRAMS = [*FUNCTIONS, "rehearsal", "sample-service"]
+PROGRAMS = [*FUNCTIONS, "rehearsal", "sample-service", "greenlight"]
 
 
 def command(*arguments: str | Path, at: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -117,7 +117,7 @@ def stack_is_packaged(claims: Claims, output: Path, binaries: Path, folder: Path
         opened.extractall(folder)
     unpacked = folder / archive.stem
     template = unpacked / "template.yaml"
-    parameter = yaml.load(template.read_text(), Template)["Parameters"]["Architecture"]
+    parameter = read(template.read_text())["Parameters"]["Architecture"]
     told = (parameter["Default"], parameter["AllowedValues"])
     claims.equal("the processor is that of the binaries", told, (ARCHITECTURE, [ARCHITECTURE]))
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -137,7 +137,7 @@ def stack_is_packaged(claims: Claims, output: Path, binaries: Path, folder: Path
         claims.holds("ends well", done.returncode == 0, done.stderr)
         if done.returncode:
             return
-        packaged = yaml.load((unpacked / "packaged.yaml").read_text(), Template)
+        packaged = read((unpacked / "packaged.yaml").read_text())
         for name, one in packaged["Resources"].items():
             uri = one["Properties"].get("CodeUri") or one["Properties"].get("ContentUri")
             if one["Type"].startswith("AWS::Serverless::") and uri:
@@ -195,6 +195,8 @@ def rehearsal_plays(claims: Claims, output: Path, folder: Path) -> None:
     claims.equal("it judges a record", (judged.returncode, judged.stderr), (0, ""))
     page = command(rehearse, "report", "ship.json", "--output", "ship.html", at=folder)
     claims.equal("it makes its page", (page.returncode, page.stderr), (0, ""))
+    printed = command(rehearse.with_name("bin") / "greenlight", "policy", at=folder)
+    claims.contains("the command beside it prints parameters", f"{printed.returncode} {printed.stdout}", "0 ", "Repositories=")
     claims.about("`examples/ci/rehearse-pull-request.yml`")
     sums = checksum(archive.read_bytes())
     claims.equal("pipelines that are well", pull_request(folder, archive, sums), [True] * 3)

@@ -146,7 +146,7 @@ impl Handler {
     async fn listed(&self, looking: &Looking<'_>) -> Result<Vec<Listed>, Failure> {
         let mut listed = self.newest(looking).await?;
         for _ in 0..LISTED_WITHIN.as_secs() / LIST_EVERY.as_secs() {
-            if !report::lacks_the_newest(&listed, &looking.change.announced) {
+            if !report::lacks_the_newest(&listed, looking.change) {
                 break;
             }
             tokio::time::sleep(LIST_EVERY).await;

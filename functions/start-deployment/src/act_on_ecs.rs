@@ -82,7 +82,8 @@ impl Handler {
                 return Ok(Begun::Overtaken(Vec::new()));
             }
         };
-        let updated = match self.update(pipeline, &revision).await {
+        let (cluster, service) = (&pipeline.cluster, &pipeline.service);
+        let updated = match self.ecs.update_service(cluster, service, &revision).await {
             Ok(updated) => updated,
             Err(failed) => {
                 // The event comes again, and must not wait for the claim's time.
@@ -94,21 +95,6 @@ impl Handler {
         };
         let id = self.id(pipeline, on_ecs, updated, &revision).await;
         Ok(Begun::Created(revision, id))
-    }
-
-    /// Lets the service run the revision.
-    async fn update(
-        &self,
-        pipeline: &Pipeline,
-        revision: &RevisionArn,
-    ) -> Result<Option<ServiceDeploymentArn>, CallFailed> {
-        let (cluster, service) = (&pipeline.cluster, &pipeline.service);
-        let update = async || self.ecs.update_service(cluster, service, revision).await;
-        match update().await {
-            // The same revision again changes nothing where it has arrived.
-            Err(failed) if failed.kind == Kind::Unavailable => update().await,
-            answer => answer,
-        }
     }
 
     /// Of several invocations that start from one state of the service one may update it: ECS refuses no second update. Who may is

@@ -208,6 +208,9 @@ impl Handler {
                 member.observation.created_before.clone_from(&created);
             }
             let decisions = self.observer.decide(&mut members).await?;
+            self.observer
+                .check_roles(&mut members, &decisions, &ours)
+                .await?;
             let decided = members.iter().zip(&decisions);
             let decided: Vec<Decided<'_>> = decided
                 .map(|(member, decision)| Decided {

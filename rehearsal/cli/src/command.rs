@@ -2,6 +2,7 @@
 
 pub(crate) mod crashing;
 mod honoured;
+pub(crate) mod programs;
 pub(crate) mod saved;
 pub(crate) mod scale;
 pub(crate) mod serving;
@@ -15,6 +16,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use local_aws::fault::Planned;
 
 use self::crashing::Crashing;
+use self::programs::GivenPrograms;
 use self::saved::{Check, Report};
 use self::scale::Scale;
 use self::serving::Serving;
@@ -34,6 +36,7 @@ Examples:
   cargo rehearse --list                                   all scenarios
   cargo rehearse --event events/start-deployment/push.json
   cargo rehearse --pipelines config/pipelines.toml        your pipelines; the sample service stands in for your services
+  cargo rehearse --pipelines own.toml --program web=./server    your own application, which listens at $PORT
   cargo rehearse ship --json | jq .production             the record of the run, for programs
   cargo rehearse ship --without run-migration:ecs:RunTask  without one of the template's permissions
   cargo rehearse failed-migration --report report.html    a report of the run
@@ -65,10 +68,11 @@ pub(crate) struct Arguments {
 }
 
 /// What `--list` excludes: it plays nothing, and only needs the workspace.
-const LIST_ALONE: [&str; 12] = [
+const LIST_ALONE: [&str; 13] = [
     "scenario",
     "event",
     "pipelines",
+    "programs",
     "json",
     "report",
     "wire",
@@ -97,6 +101,9 @@ pub(crate) struct Playing {
 
     #[command(flatten)]
     pub(crate) custom: CustomPipelines,
+
+    #[command(flatten)]
+    pub(crate) programs: GivenPrograms,
 
     /// Print the record of the run as one JSON object on stdout; progress goes to stderr
     #[arg(long)]
@@ -183,6 +190,21 @@ impl Arguments {
         }
     }
 
+    /// The programs of the user's.
+    pub(crate) fn programs(&self) -> GivenPrograms {
+        match &self.command {
+            None => self.playing.programs.clone(),
+            Some(Command::Serve(serving)) => serving.programs.clone(),
+            Some(
+                Command::Scale(_)
+                | Command::Crashes(_)
+                | Command::Storm(_)
+                | Command::Check(_)
+                | Command::Report(_),
+            ) => GivenPrograms::default(),
+        }
+    }
+
     /// The file that records every call.
     pub(crate) fn wire(&self) -> Option<&PathBuf> {
         match &self.command {
@@ -213,6 +235,7 @@ impl Arguments {
         self.command.is_none()
             && playing.event.is_none()
             && playing.custom.pipelines.is_none()
+            && playing.programs.programs.is_empty()
             && playing.faults.is_empty()
             && otherwise.assume.is_empty()
             && otherwise.without.is_empty()

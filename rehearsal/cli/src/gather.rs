@@ -199,6 +199,7 @@ fn moment(event: &timeline::Event) -> Option<String> {
         | timeline::Event::FaultInjected { .. }
         | timeline::Event::TimeSkipped { .. }
         | timeline::Event::NothingRuns { .. }
+        | timeline::Event::ProgramFailed { .. }
         | timeline::Event::EventArrived { .. }
         | timeline::Event::FunctionInvoked { .. }
         | timeline::Event::FunctionEnded { .. } => None,

@@ -26,6 +26,7 @@ use anyhow::{Context, anyhow, bail};
 use local_aws::api::wire::Wire;
 use local_aws::fault::Planned;
 use local_aws::iam::Iam;
+use local_aws::program::Programs;
 use report::Colours;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -228,6 +229,7 @@ async fn check(arguments: &Arguments, given: &Given, paths: &Paths) -> Result<()
 /// The files in the arguments: readable input, and writable output.
 struct Given {
     pipelines: Option<PipelinesFile>,
+    programs: Programs,
     event: Option<EventFile>,
     report: Option<ReportFile>,
 }
@@ -246,8 +248,10 @@ impl Given {
         if let Some(wire) = arguments.wire() {
             Wire::check_file(wire).context("correct `--wire`")?;
         }
+        let programs = arguments.programs().read(variable)?;
         Ok(Given {
             pipelines,
+            programs,
             event,
             report,
         })
@@ -404,6 +408,13 @@ fn chosen(
             Play::Scale(_) | Play::Storm(_) => Scenario::shop(),
         },
     };
+    // Other task definitions may come to `serve`.
+    if !matches!(play, Play::Serve(_)) {
+        scenario::programs::check(&scenario, &given.programs)?;
+    }
+    let pipelines = given.pipelines.as_ref();
+    let pipelines = pipelines.map(|file| scenario::custom_pipelines::read(&file.text));
+    scenario::programs::put(&mut scenario, given.programs.clone(), pipelines.as_deref());
     let otherwise = arguments.otherwise();
     // A scenario's own assumptions stay in effect.
     let own = std::mem::take(&mut scenario.setting.assumptions);

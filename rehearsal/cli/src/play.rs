@@ -3,6 +3,7 @@
 mod act;
 mod console;
 mod fingerprint;
+mod first_migration;
 mod forge;
 mod isolated;
 pub(crate) mod person;
@@ -15,7 +16,6 @@ use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
@@ -25,7 +25,6 @@ use local_aws::elb::AUTHORITY;
 use local_aws::fault::{Planned, Point};
 use local_aws::identity::Location;
 use local_aws::lambda::external::Place;
-use local_aws::process::Process;
 use local_aws::template::Template;
 use local_aws::timeline::ListenerKind;
 use local_aws::world::{World, WorldSettings};
@@ -39,7 +38,7 @@ use crate::gather::{Known, Production, gather};
 use crate::progress::{self, Output};
 use crate::scenario::setting::{Mode, Setting};
 use crate::scenario::{MessageFormat, Pipelines, Scenario, Step, custom_pipelines};
-use crate::traffic::{Rest, Traffic};
+use crate::traffic::{Asked, Rest, Traffic};
 
 /// The file beside the pipelines in which a world with TLS has the certificate of its authority.
 const AUTHORITY_FILE: &str = "private-ca.pem";
@@ -165,7 +164,11 @@ async fn set_up(scenario: &Scenario, paths: &Paths, data: &Data) -> anyhow::Resu
             Pace::Real => Rest::Pause(scenario.setting.pause),
             Pace::Still => Rest::UntilChanged(world.timeline.clone()),
         };
-        let client = Traffic::start(address, world.clock.clone(), rest, scenario.setting.asked)?;
+        let pages = match service.asked.as_slice() {
+            [] => scenario.setting.asked.map(Asked::path).into(),
+            own => own.to_vec(),
+        };
+        let client = Traffic::start(address, world.clock.clone(), rest, pages)?;
         traffic.insert(service.label.clone(), client);
     }
     for client in traffic.values() {
@@ -343,9 +346,8 @@ pub(crate) async fn start_world(
     )?;
     let template = registry::forwarding(template, registry.as_ref(), setting, &paths.root)?;
     let sample_service = paths.binaries.join(SAMPLE_SERVICE);
-    for service in &setting.services {
-        migrate(&sample_service, &service.database(&data.0)).await?;
-    }
+    let entries = custom_pipelines::read(&scenario.pipelines.read(&paths.root)?);
+    first_migration::migrate(setting, &entries, &sample_service, data).await?;
     let world = World::start(WorldSettings {
         template,
         assumptions: setting.assumptions.clone(),
@@ -360,6 +362,7 @@ pub(crate) async fn start_world(
             .map(|service| service.settings(&data.0))
             .collect(),
         sample_service,
+        programs: setting.programs.clone(),
         dwell: setting.dwell,
         pace: setting.pace,
         faults: setting.faults.clone(),
@@ -424,28 +427,4 @@ fn addressed(file: &Path, world: &World, setting: &Setting) -> anyhow::Result<()
         }
     }
     std::fs::write(file, text).with_context(|| format!("write `{}`", file.display()))
-}
-
-/// Creates the schema that the first version expects in a new database.
-async fn migrate(sample_service: &Path, database: &str) -> anyhow::Result<()> {
-    let environment = BTreeMap::from([("DATABASE".to_owned(), database.to_owned())]);
-    let lines = Arc::new(Mutex::new(Vec::new()));
-    let log = lines.clone();
-    let keep = move |line| {
-        log.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(line)
-    };
-    let mut process =
-        Process::start_program(sample_service, &["migrate".to_owned()], &environment, keep)?;
-    match process.exited().await {
-        0 => Ok(()),
-        code => {
-            let lines: Vec<String> = lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            bail!(
-                "the first migration of `{database}` exited with {code}: {}",
-                lines.join("; ")
-            )
-        }
-    }
 }

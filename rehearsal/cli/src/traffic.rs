@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -25,6 +25,23 @@ const CHANGELESS: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The requested paths, in turn: a page, and one that reads the database.
 pub(crate) const PATHS: [&str; 2] = ["/", "/orders"];
+
+/// A page that a client requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    /// The host that the request names, if that is not the listener's address.
+    pub(crate) host: Option<String>,
+}
+
+impl Asked {
+    pub(crate) fn path(path: &str) -> Asked {
+        Asked {
+            path: path.to_owned(),
+            host: None,
+        }
+    }
+}
 
 /// The answers of a client.
 #[derive(Debug, Default)]
@@ -57,12 +74,12 @@ pub(crate) enum Rest {
 struct Waiting<'a>(&'a watch::Sender<usize>);
 
 impl Traffic {
-    /// Starts to request these paths in turn from the listener at this URL, with a pause after each answer.
+    /// Starts to request these pages in turn from the listener at this URL, with a pause after each answer.
     pub(crate) fn start(
         base: String,
         clock: Clock,
         rest: Rest,
-        paths: [&'static str; 2],
+        pages: Vec<Asked>,
     ) -> anyhow::Result<Traffic> {
         let kept = Arc::new(Mutex::new(Kept::default()));
         let (stop, stopped) = watch::channel(false);
@@ -85,7 +102,7 @@ impl Traffic {
             client: client()?,
             base,
         };
-        let client = tokio::spawn(ask_until(stopped, asker, clock, paths, rests, counts));
+        let client = tokio::spawn(ask_until(stopped, asker, clock, pages, rests, counts));
         Ok(Traffic {
             kept,
             counted,
@@ -227,22 +244,22 @@ async fn ask_until(
     stopped: watch::Receiver<bool>,
     asker: Asker,
     clock: Clock,
-    paths: [&'static str; 2],
+    pages: Vec<Asked>,
     mut rests: Rests,
     counts: Counts,
 ) {
-    // Every path, from every node.
-    let count = paths.len() * NODES_AT_MOST;
-    let mut paths = paths.iter().cycle();
+    // Every page, from every node.
+    let count = pages.len() * NODES_AT_MOST;
+    let mut pages = pages.iter().cycle();
     let mut still = None;
     loop {
         let requests = if still.is_some() { count } else { 1 };
-        for path in paths.by_ref().take(requests) {
+        for page in pages.by_ref().take(requests) {
             if *stopped.borrow() {
                 return;
             }
-            let answer = asker.ask(path).await;
-            lock(&counts.kept).keep(path, answer, clock.now());
+            let answer = asker.ask(page).await;
+            lock(&counts.kept).keep(&page.path, answer, clock.now());
             counts.count.send_modify(|count| *count += 1);
         }
         drop(still.take());
@@ -252,9 +269,13 @@ async fn ask_until(
 
 impl Asker {
     /// The status and the version of an answer, or the error as text.
-    async fn ask(&self, path: &str) -> Result<(u16, Option<String>), String> {
+    async fn ask(&self, page: &Asked) -> Result<(u16, Option<String>), String> {
         let asked = async {
-            let request = Request::get(format!("{}{path}", self.base)).body(Body::empty());
+            let mut request = Request::get(format!("{}{}", self.base, page.path));
+            if let Some(host) = &page.host {
+                request = request.header(header::HOST, host);
+            }
+            let request = request.body(Body::empty());
             let response = self
                 .client
                 .request(request.map_err(|error| error.to_string())?)
@@ -351,7 +372,8 @@ mod tests {
         let clock = Clock::start();
         let began = clock.now();
         let base = format!("http://{address}");
-        let traffic = Traffic::start(base, clock.clone(), Rest::Pause(PAUSE), PATHS).unwrap();
+        let pages = PATHS.map(Asked::path).into();
+        let traffic = Traffic::start(base, clock.clone(), Rest::Pause(PAUSE), pages).unwrap();
         traffic.more(4).await;
         let (seen, answers) = traffic.stop().await;
         assert_eq!(answers.count() as u64, seen.requests);

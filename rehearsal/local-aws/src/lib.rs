@@ -25,6 +25,7 @@ pub mod named;
 pub mod observable;
 pub mod pause;
 pub mod process;
+pub mod program;
 pub mod scheduler;
 pub mod secrets_manager;
 pub mod service_deployment;

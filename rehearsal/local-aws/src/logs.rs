@@ -90,6 +90,17 @@ impl Logs {
         events
     }
 
+    /// The latest lines of a container of a task, whose stream has both names.
+    pub fn last_of_container(&self, container: &str, task_id: &str, lines: usize) -> Vec<String> {
+        let suffix = format!("/{container}/{task_id}");
+        let groups = self.lock();
+        let mut streams = groups.values().flat_map(|group| &group.streams);
+        let found = streams.find(|(stream, _)| stream.ends_with(&suffix));
+        let events = found.map_or(&[][..], |(_, events)| events);
+        let latest = &events[events.len().saturating_sub(lines)..];
+        latest.iter().map(|event| event.message.clone()).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, LogGroup>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,22 +1,31 @@
 //! Containers and functions as real processes of this machine.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use rustix::process::{Pid, Signal, kill_process};
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// How long a process may take to end after SIGTERM. ECS's own default is 30 seconds; this is real time.
+/// How long the sample service may take to end after SIGTERM, in real time.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// The default of `stopTimeout` (ECS API Reference, ContainerDefinition), for a program of the user's, in real time.
+const CUSTOM_STOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// The real time in which the sample service listens, unless it never does.
+const LISTENS_WITHIN: Duration = Duration::from_secs(10);
+/// The same for a program of the user's. With the default health check of a target group it would have twice as long.
+const CUSTOM_LISTENS_WITHIN: Duration = Duration::from_secs(30);
+/// How often it is looked whether such a program listens.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// How long a surviving child may keep the log of an ended process open.
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 /// The line that the sample service prints once it is listening.
@@ -44,22 +53,51 @@ pub struct Container {
     pub arguments: Vec<String>,
     /// The whole environment; nothing is inherited.
     pub environment: BTreeMap<String, String>,
+    /// What differs where the program is not the sample service.
+    pub custom: Option<Custom>,
 }
 
-/// A running container or function. Killed when dropped.
+/// How a program of the user's runs, which does not report where it listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Custom {
+    /// Its working directory.
+    pub folder: PathBuf,
+    /// Where it has to listen, on loopback.
+    pub port: u16,
+    /// How long it may take to end after SIGTERM, in seconds of real time; ECS's default if `None`.
+    pub stop_timeout: Option<u64>,
+}
+
+/// A running container or function. Killed when dropped; a program of the user's with every process that it has started.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
-    listening: Option<oneshot::Receiver<SocketAddr>>,
+    listens: Listens,
     logs: Vec<JoinHandle<()>>,
+    stop_timeout: Duration,
+    /// The process group that it leads, as long as it has not been killed.
+    group: Option<Pid>,
+}
+
+/// Where a process listens.
+#[derive(Debug)]
+enum Listens {
+    /// At the address that it reports.
+    Reported(Option<oneshot::Receiver<SocketAddr>>),
+    /// At this address, once it accepts connections.
+    Given(SocketAddr),
 }
 
 impl Process {
-    /// Starts the container with `PORT=0` added; each line of stdout and stderr goes to `log`.
+    /// Starts the container, each line of whose stdout and stderr goes to `log`: the sample service with `PORT=0` added, a program
+    /// of the user's in a process group of its own.
     pub fn start(
         container: &Container,
         log: impl Fn(String) + Send + Sync + 'static,
     ) -> anyhow::Result<Process> {
+        if let Some(custom) = &container.custom {
+            return Process::start_custom(container, custom, log);
+        }
         let mut environment = container.environment.clone();
         environment.insert("PORT".to_owned(), "0".to_owned());
         Process::start_program(&container.program, &container.arguments, &environment, log)
@@ -72,16 +110,55 @@ impl Process {
         environment: &BTreeMap<String, String>,
         log: impl Fn(String) + Send + Sync + 'static,
     ) -> anyhow::Result<Process> {
-        let mut child = Command::new(program)
-            .args(arguments)
-            .env_clear()
-            .envs(environment)
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().envs(environment);
+        Process::spawn(command, log)
+    }
+
+    fn start_custom(
+        container: &Container,
+        custom: &Custom,
+        log: impl Fn(String) + Send + Sync + 'static,
+    ) -> anyhow::Result<Process> {
+        let Container {
+            program,
+            arguments,
+            environment,
+            ..
+        } = container;
+        // Otherwise a folder that is missing looks like a program that is.
+        if !custom.folder.is_dir() {
+            bail!(
+                "start `{}`: the folder `{}` does not exist",
+                program.display(),
+                custom.folder.display()
+            );
+        }
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().envs(environment);
+        // A group of its own: Ctrl-C ends the rehearsal, which then stops it, and its children end with it.
+        command.current_dir(&custom.folder).process_group(0);
+        let mut process = Process::spawn(command, log)?;
+        process.listens = Listens::Given(SocketAddr::from((Ipv4Addr::LOCALHOST, custom.port)));
+        process.stop_timeout = custom
+            .stop_timeout
+            .map_or(CUSTOM_STOP_TIMEOUT, Duration::from_secs);
+        process.group = process.pid();
+        Ok(process)
+    }
+
+    fn spawn(
+        mut command: Command,
+        log: impl Fn(String) + Send + Sync + 'static,
+    ) -> anyhow::Result<Process> {
+        let program = command.as_std().get_program().to_owned();
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("start `{}`", program.display()))?;
+            .with_context(|| format!("start `{}`", Path::new(&program).display()))?;
         let log = Arc::new(log);
         let (address, listening) = oneshot::channel();
         let address = Mutex::new(Some(address));
@@ -111,18 +188,43 @@ impl Process {
         let logs = stdout.into_iter().chain(stderr).collect();
         Ok(Process {
             child,
-            listening: Some(listening),
+            listens: Listens::Reported(Some(listening)),
             logs,
+            stop_timeout: STOP_TIMEOUT,
+            group: None,
         })
     }
 
-    /// Waits for the address that the service reports (`listening on 127.0.0.1:…`); `None` if it ended before, and on
-    /// every call after the first result.
+    /// Waits until the process listens, and returns its address; `None` if it ended before. The sample service reports its
+    /// address (`listening on 127.0.0.1:…`), once; a program of the user's accepts connections at its port.
     pub async fn listening(&mut self) -> Option<SocketAddr> {
-        let listening = self.listening.as_mut()?;
-        let address = listening.await.ok();
-        self.listening = None;
-        address
+        match &mut self.listens {
+            Listens::Reported(listening) => {
+                let address = listening.as_mut()?.await.ok();
+                *listening = None;
+                address
+            }
+            Listens::Given(address) => {
+                let address = *address;
+                loop {
+                    if self.has_exited() {
+                        return None;
+                    }
+                    if TcpStream::connect(address).await.is_ok() {
+                        return Some(address);
+                    }
+                    tokio::time::sleep(LOOK_INTERVAL).await;
+                }
+            }
+        }
+    }
+
+    /// The real time after which it is not waited for any more, and the address that it then has: none of the sample service's.
+    pub fn listens_within(&self) -> (Duration, Option<SocketAddr>) {
+        match self.listens {
+            Listens::Reported(_) => (LISTENS_WITHIN, None),
+            Listens::Given(address) => (CUSTOM_LISTENS_WITHIN, Some(address)),
+        }
     }
 
     /// Waits for the end and for the last line of the log; returns the exit code as a shell does (128 + signal if it
@@ -133,6 +235,8 @@ impl Process {
             // Waiting fails only for a process that is not a child any more.
             Err(_) => 255,
         };
+        // A container ends with its first process.
+        self.kill_group();
         while let Some(log) = self.logs.last_mut() {
             if tokio::time::timeout(LOG_TIMEOUT, &mut *log).await.is_err() {
                 log.abort();
@@ -152,21 +256,28 @@ impl Process {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Sends SIGTERM, and SIGKILL after `STOP_TIMEOUT`.
+    fn pid(&self) -> Option<Pid> {
+        let id = self.child.id()?;
+        Pid::from_raw(i32::try_from(id).ok()?)
+    }
+
+    fn kill_group(&mut self) {
+        if let Some(group) = self.group.take() {
+            // Fails if no process of the group is left.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    /// Sends SIGTERM, to it alone as Docker does, and SIGKILL if it takes too long to end.
     pub async fn stop(&mut self) {
         if self.has_exited() {
             return;
         }
-        if let Some(pid) = self
-            .child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw)
-        {
+        if let Some(pid) = self.pid() {
             // Fails if the process ends at this moment, and then no signal is needed.
             let _ = kill_process(pid, Signal::TERM);
         }
-        if tokio::time::timeout(STOP_TIMEOUT, self.exited())
+        if tokio::time::timeout(self.stop_timeout, self.exited())
             .await
             .is_err()
         {
@@ -179,6 +290,12 @@ impl Process {
         // Killing fails only if the process has ended.
         let _ = self.child.start_kill();
         self.exited().await;
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill_group();
     }
 }
 
@@ -249,83 +366,4 @@ async fn follow(stream: impl AsyncRead + Unpin, log: impl Fn(String)) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn start(script: &str) -> (Process, Arc<Mutex<Vec<String>>>) {
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let container = Container {
-            program: PathBuf::from("/bin/sh"),
-            arguments: vec!["-c".to_owned(), script.to_owned()],
-            environment: BTreeMap::from([("COLOUR".to_owned(), "green".to_owned())]),
-        };
-        let log = lines.clone();
-        (
-            Process::start(&container, move |line| log.lock().unwrap().push(line)).unwrap(),
-            lines,
-        )
-    }
-
-    #[tokio::test]
-    async fn the_log_is_complete_when_the_end_is_reported() {
-        let (mut process, lines) = start("echo $COLOUR $PORT $HOME; exit 3");
-        assert_eq!(process.exited().await, 3);
-        assert_eq!(*lines.lock().unwrap(), ["green 0"]);
-    }
-
-    #[tokio::test]
-    async fn a_services_address_is_read_from_its_output() {
-        let (mut process, _) = start(
-            "echo starting; echo listening on 127.0.0.1:4711; exec cat /dev/zero > /dev/null",
-        );
-        assert_eq!(
-            process.listening().await,
-            Some("127.0.0.1:4711".parse().unwrap())
-        );
-        assert!(!process.has_exited());
-        process.kill().await;
-        assert_eq!(process.exited().await, 128 + 9);
-    }
-
-    #[tokio::test]
-    async fn a_service_that_ends_before_it_listens_never_listens() {
-        let (mut process, lines) = start("echo no database >&2; exit 1");
-        assert_eq!(process.listening().await, None);
-        assert_eq!(process.exited().await, 1);
-        assert_eq!(*lines.lock().unwrap(), ["no database"]);
-    }
-
-    #[test]
-    fn a_threads_state_and_sleeps_are_read_from_proc() {
-        let status = |state| {
-            format!(
-                "Name:\tR\nState:\t{state}\nvoluntary_ctxt_switches:\t17\nnonvoluntary_ctxt_switches:\t4\n"
-            )
-        };
-        assert_eq!(sleeps(&status("R (running)")), None);
-        assert_eq!(sleeps(&status("D (disk sleep)")), None);
-        assert_eq!(sleeps(&status("S (sleeping)")).as_deref(), Some("17"));
-        assert_eq!(sleeps("").as_deref(), Some(""));
-    }
-
-    #[tokio::test]
-    async fn a_process_that_waits_sleeps_and_one_that_is_gone_is_not_waited_for() {
-        let (mut process, _) = start("echo listening on 127.0.0.1:1; exec sleep 1000");
-        assert!(process.listening().await.is_some());
-        let id = process.id().unwrap();
-        asleep(id).await;
-        process.kill().await;
-        asleep(id).await;
-    }
-
-    #[tokio::test]
-    async fn stopping_is_sigterm_first() {
-        let (mut process, lines) = start(
-            "trap 'echo ending; exit 0' TERM; echo listening on 127.0.0.1:1; while :; do read line || :; done",
-        );
-        assert!(process.listening().await.is_some());
-        process.stop().await;
-        assert_eq!(process.exited().await, 0);
-        assert_eq!(lines.lock().unwrap().last().unwrap(), "ending");
-    }
-}
+mod tests;

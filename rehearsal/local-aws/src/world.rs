@@ -27,6 +27,7 @@ use crate::fault::Faults;
 use crate::iam::Iam;
 use crate::lambda::Lambda;
 use crate::logs::Logs;
+use crate::program::Executables;
 use crate::scheduler::Scheduler;
 use crate::secrets_manager::SecretsManager;
 use crate::service_deployment::{ServiceDeployments, Uses};
@@ -184,7 +185,10 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         load_balancers.clone(),
         events.clone(),
         logs.clone(),
-        settings.sample_service.clone(),
+        Executables {
+            sample_service: settings.sample_service.clone(),
+            programs: settings.programs.clone(),
+        },
     ));
     let codedeploy = Arc::new(CodeDeploy::new(
         context.clone(),

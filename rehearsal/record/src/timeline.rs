@@ -106,6 +106,16 @@ pub enum Event {
         /// Why none runs.
         reason: String,
     },
+    /// A program of the user's failed in a task.
+    ProgramFailed {
+        task: String,
+        purpose: Purpose,
+        container: String,
+        version: Option<String>,
+        reason: String,
+        /// What it printed last.
+        lines: Vec<String>,
+    },
     TaskStopped {
         task: String,
         purpose: Purpose,
@@ -216,6 +226,12 @@ impl Event {
             Event::TaskStarted { purpose, .. } | Event::NothingRuns { purpose, .. } => {
                 purpose.texts().for_each(each);
             }
+            Event::ProgramFailed {
+                purpose,
+                reason,
+                lines,
+                ..
+            } => purpose.texts().chain([reason]).chain(lines).for_each(each),
             Event::TaskStopped {
                 purpose, reason, ..
             } => purpose.texts().chain(reason).for_each(each),

@@ -68,6 +68,7 @@ impl Line {
             timeline::Event::Weights { .. } => shifted(event)?,
             timeline::Event::TaskStarted { .. } => task_started(event)?,
             timeline::Event::NothingRuns { .. } => nothing_runs(event)?,
+            timeline::Event::ProgramFailed { .. } => program_failed(event)?,
             timeline::Event::TaskStopped { .. } => task_stopped(event)?,
             timeline::Event::AlarmState { alarm, state, .. } => {
                 let tone = if *state == "ALARM" {
@@ -208,6 +209,27 @@ fn nothing_runs(event: &timeline::Event) -> Option<Parts> {
     let text =
         format!("nothing runs in container `{container}`: its image `{image}` {reason}, {so}");
     Some(part("task", text, Tone::Bad))
+}
+
+fn program_failed(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::ProgramFailed {
+        container,
+        version,
+        reason,
+        lines,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    let version = version.as_deref().unwrap_or("without a version");
+    let mut text = format!("the program in container `{container}` ({version}): {reason}");
+    if !lines.is_empty() {
+        text += "; it printed last:";
+    }
+    let lines = lines.iter().map(|line| format!("\n  {line}"));
+    text.extend(lines);
+    Some(part("program", text, Tone::Bad))
 }
 
 fn shifted(event: &timeline::Event) -> Option<Parts> {

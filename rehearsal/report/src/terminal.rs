@@ -87,6 +87,7 @@ pub fn shows_a_phase(event: &timeline::Event) -> bool {
         | timeline::Event::FaultInjected { .. }
         | timeline::Event::TimeSkipped { .. }
         | timeline::Event::NothingRuns { .. }
+        | timeline::Event::ProgramFailed { .. }
         | timeline::Event::EventArrived { .. }
         | timeline::Event::FunctionInvoked { .. }
         | timeline::Event::FunctionEnded { .. } => false,

@@ -4,21 +4,23 @@
 
 use rules::codedeploy::{self, app_spec};
 use rules::config::Pipeline;
+use rules::ecs::report::{End, Told, What};
 use rules::ecs::{self, Newest};
 use rules::engine::Engine;
 use rules::migration;
-use rules::names::{DeploymentId, RevisionArn, TargetGroupArn};
+use rules::names::{DeploymentId, RevisionArn, StackName, TargetGroupArn};
 use rules::native;
 use rules::observed::{Service, TargetHealth};
 use rules::progress::{Progress, State};
 use rules::reasons::{self, Known, Own};
 use rules::revision;
+use rules::rolling::{self, Awaited, MigrationMark};
 use time::UtcDateTime;
 
 use crate::codedeploy::CodeDeploy;
 use crate::ecs::{Ecs, ServiceDeployments, Tasks};
 use crate::elb::Elb;
-use crate::{CallFailed, Session};
+use crate::{CallFailed, Kind, Session};
 
 /// Follows deployments.
 #[derive(Debug, Clone)]
@@ -26,6 +28,7 @@ pub struct Follower {
     codedeploy: CodeDeploy,
     ecs: Ecs,
     elb: Elb,
+    stack: StackName,
 }
 
 /// Whose causes are read.
@@ -41,9 +44,10 @@ struct Asked<'a> {
 }
 
 impl Follower {
-    /// With clients of this session.
-    pub fn new(session: &Session) -> Self {
+    /// With clients of this session, for the deployments of this stack.
+    pub fn new(session: &Session, stack: StackName) -> Self {
         Self {
+            stack,
             codedeploy: CodeDeploy::new(session),
             ecs: Ecs::new(session),
             elb: Elb::new(session),
@@ -62,7 +66,7 @@ impl Follower {
     ) -> Result<Option<Progress>, CallFailed> {
         match engine {
             Engine::CodeDeploy => self.of_codedeploy(pipeline, id).await.map(Some),
-            Engine::Native(_) | Engine::Rolling => self.of_ecs(pipeline, id).await,
+            Engine::Native(_) | Engine::Rolling => self.of_ecs(pipeline, engine, id).await,
         }
     }
 
@@ -78,7 +82,14 @@ impl Follower {
     ) -> Result<Option<UtcDateTime>, CallFailed> {
         match engine {
             Engine::CodeDeploy => match made_by {
-                Some(id) => Ok(self.codedeploy.get_deployment(id).await?.completed_at),
+                Some(id) => match self.codedeploy.get_deployment(id).await {
+                    Ok(deployment) => Ok(deployment.completed_at),
+                    // CodeDeploy has forgotten it, or its application was made anew.
+                    Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => {
+                        Ok(None)
+                    }
+                    Err(failed) => Err(failed),
+                },
                 None => Ok(None),
             },
             Engine::Native(_) | Engine::Rolling => {
@@ -100,6 +111,18 @@ impl Follower {
                 Ok(described.first().and_then(ecs::ServiceDeployment::ended_at))
             }
         }
+    }
+
+    /// How the migration of a revision ended that is to be deployed by a rolling update; none where it has not.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn migration(
+        &self,
+        revision: &RevisionArn,
+    ) -> Result<Option<MigrationMark>, CallFailed> {
+        let definition = self.ecs.describe_task_definition(revision.as_str()).await?;
+        Ok(rolling::mark_of(&definition, &self.stack))
     }
 
     async fn of_codedeploy(
@@ -152,6 +175,7 @@ impl Follower {
     async fn of_ecs(
         &self,
         pipeline: &Pipeline,
+        engine: Engine,
         id: &DeploymentId,
     ) -> Result<Option<Progress>, CallFailed> {
         let (cluster, service) = (&pipeline.cluster, &pipeline.service);
@@ -177,7 +201,17 @@ impl Follower {
         let target = deployment.target.as_ref();
         let target =
             target.and_then(|target| revisions.iter().find(|revision| revision.arn == target.arn));
-        if let Some(target) = target.filter(|_| may_have_causes(&progress)) {
+        if let Some(target) = target
+            && engine == Engine::Rolling
+        {
+            let next = place.checked_sub(1).and_then(|place| listed.get(place));
+            progress = self
+                .judged(pipeline, &deployment, target, next, progress)
+                .await?;
+        }
+        // Of what its gate did not let pass, the gate has said why.
+        let is_of_ecs = deployment.status != ecs::Status::Successful;
+        if let Some(target) = target.filter(|_| is_of_ecs && may_have_causes(&progress)) {
             let service = self.service(pipeline).await;
             let rollouts = service.iter().flat_map(|service| &service.rollouts);
             let mut own = rollouts.filter(|rollout| rollout.revision == target.revision);
@@ -196,6 +230,45 @@ impl Follower {
             self.add_causes(&asked, &mut progress).await;
         }
         Ok(Some(progress))
+    }
+
+    /// The same, as the production gate stands that is held after a rolling update.
+    async fn judged(
+        &self,
+        pipeline: &Pipeline,
+        deployment: &ecs::ServiceDeployment,
+        target: &ecs::ServiceRevision,
+        next: Option<&ecs::Listed>,
+        progress: Progress,
+    ) -> Result<Progress, CallFailed> {
+        if pipeline.production_traffic.is_none() || deployment.status != ecs::Status::Successful {
+            return Ok(progress);
+        }
+        let revision = &target.revision;
+        let definition = self.ecs.describe_task_definition(revision.as_str()).await?;
+        let gate = self
+            .ecs
+            .gate_state(pipeline, &self.stack, deployment, revision, &definition)
+            .await?;
+        let next = match next {
+            Some(next) => {
+                let target: Vec<_> = next.target.iter().cloned().collect();
+                let targets = self.ecs.describe_service_revisions(&target).await?;
+                Some(rolling::Next {
+                    id: next.arn.id(),
+                    revision: targets.into_iter().next().map(|one| one.revision),
+                    status: next.status.clone(),
+                })
+            }
+            None => None,
+        };
+        let told = Told::of(&definition, &self.stack);
+        let awaited = match told.has(&What::Ended(End::Shipped), &deployment.arn) {
+            true => Awaited::No,
+            false => Awaited::Yes,
+        };
+        let next = next.as_ref();
+        Ok(rolling::judged(progress, &gate, revision, next, awaited))
     }
 
     async fn service(&self, pipeline: &Pipeline) -> Option<Service> {

@@ -7,6 +7,9 @@
 #[cfg(feature = "command")]
 mod simulate;
 
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_sns::config::{Builder, ConfigBag, Intercept, Region, RuntimeComponents};
@@ -38,30 +41,24 @@ const ENDPOINTS: [(&str, &str, &str); 3] = [
     ("", "us-east-1", "https://iam.amazonaws.com"),
 ];
 
-/// IAM's operations.
+/// IAM's operations. Few invocations need them, so the client is made at the first one: each takes time at a cold start.
 #[derive(Debug, Clone)]
 pub struct Iam {
-    client: Client,
+    session: Session,
+    client: OnceLock<Client>,
 }
 
 impl Iam {
-    /// A client of this session.
+    /// With a client of this session.
     pub fn new(session: &Session) -> Self {
-        let config = session.config();
-        let here = config.region().map_or("", |region| region.as_ref());
-        let mut endpoints = ENDPOINTS.into_iter();
-        let found = endpoints.find(|(beginning, ..)| here.starts_with(beginning));
-        let mut own = Builder::from(config);
-        if let Some((_, region, endpoint)) = found {
-            own = own.region(Region::new(region));
-            // One address that is given for all services is IAM's as well.
-            if config.endpoint_url().is_none() {
-                own = own.endpoint_url(endpoint);
-            }
-        }
         Self {
-            client: Client::from_conf(own.build()),
+            session: session.clone(),
+            client: OnceLock::new(),
         }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| client_of(&self.session))
     }
 
     /// The role's trust policy; `role` is its name, without its path.
@@ -77,7 +74,7 @@ impl Iam {
         serde_json::from_str(&policy).map_err(|error| call.unexpected(&error.to_string()))
     }
 
-    /// What the role's policies say to an action on a resource: `allowed`, `implicitDeny` or `explicitDeny`.
+    /// What the role's policies say to an action on a resource.
     ///
     /// # Errors
     /// The call failed; [`Kind::NotFound`](crate::Kind::NotFound) where there is no such role.
@@ -86,7 +83,7 @@ impl Iam {
         role_arn: &str,
         action: &str,
         resource: &str,
-    ) -> Result<String, CallFailed> {
+    ) -> Result<Simulated, CallFailed> {
         let call = Call::new("iam:SimulatePrincipalPolicy", role_arn);
         let members = [
             ("PolicySourceArn", role_arn),
@@ -95,7 +92,13 @@ impl Iam {
         ];
         let answer = self.ask(&call, "SimulatePrincipalPolicy", &members).await?;
         let decision = element(&answer, "EvalDecision").map(str::to_owned);
-        call.required(decision, "EvalDecision")
+        let missing =
+            elements(&answer, "MissingContextValues").flat_map(|of| elements(of, "member"));
+        let missing: BTreeSet<String> = missing.map(str::to_owned).collect();
+        Ok(Simulated {
+            decision: call.required(decision, "EvalDecision")?,
+            missing: missing.into_iter().collect(),
+        })
     }
 
     async fn ask(
@@ -111,7 +114,7 @@ impl Iam {
         }
         let raw = RawAnswer::default();
         let sent = self
-            .client
+            .client()
             .list_topics()
             .customize()
             .mutate_request(move |request| replace_body(request, &body))
@@ -126,6 +129,22 @@ impl Iam {
             (None, Ok(_)) => Err(call.unexpected("the answer has no body")),
         }
     }
+}
+
+fn client_of(session: &Session) -> Client {
+    let config = session.config();
+    let here = config.region().map_or("", |region| region.as_ref());
+    let mut endpoints = ENDPOINTS.into_iter();
+    let found = endpoints.find(|(beginning, ..)| here.starts_with(beginning));
+    let mut own = Builder::from(config);
+    if let Some((_, region, endpoint)) = found {
+        own = own.region(Region::new(region));
+        // One address that is given for all services is IAM's as well.
+        if config.endpoint_url().is_none() {
+            own = own.endpoint_url(endpoint);
+        }
+    }
+    Client::from_conf(own.build())
 }
 
 /// Names IAM in the signature.
@@ -149,9 +168,29 @@ impl Intercept for SignedForIam {
     }
 }
 
+/// What IAM's policy simulator finds. It knows nothing of the call but action and resource: a condition on anything else does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Simulated {
+    /// `allowed`, `implicitDeny` or `explicitDeny`.
+    pub decision: String,
+    /// The condition keys of the policies that the simulator lacks, of the result and of its results for one resource (IAM API
+    /// Reference, EvaluationResult, ResourceSpecificResult).
+    pub missing: Vec<String>,
+}
+
+/// The texts of all elements of this name.
+fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    let (start, end) = (format!("<{name}>"), format!("</{name}>"));
+    let mut rest = xml;
+    std::iter::from_fn(move || {
+        let (_, after) = rest.split_once(&start)?;
+        let (text, after) = after.split_once(&end)?;
+        rest = after;
+        Some(text.trim())
+    })
+}
+
 /// The text of the first element of this name. Those that are read here hold neither elements nor entities.
 fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    rest.split_once(&format!("</{name}>"))
-        .map(|(text, _)| text.trim())
+    elements(xml, name).next()
 }

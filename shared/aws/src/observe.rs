@@ -18,6 +18,7 @@ use futures_util::future::join_all;
 use production::{MadeBy, Serves};
 use rules::codedeploy;
 use rules::config::Pipeline;
+use rules::ecs::role::{self, Invoker};
 use rules::ecs::{self, GateFunctions};
 use rules::engine::{Engine, Mismatch};
 use rules::names::{DeploymentId, RevisionArn, StackName};
@@ -96,8 +97,8 @@ struct OfEcs {
     service: observed::Service,
     /// None in rolling updates.
     strategy: Option<ecs::Strategy>,
-    /// What is not known of the roles of its hooks.
-    not_known: Vec<String>,
+    /// The roles other than the stack's with which its hooks call our functions.
+    invokers: Vec<Invoker>,
 }
 
 /// A pipeline's candidate, and when ECR was asked for it.
@@ -252,7 +253,7 @@ impl Observer {
     async fn service(&self, pipeline: &Pipeline, ours: &Ours) -> Result<Described, ObserveFailed> {
         let (cluster, name) = (&pipeline.cluster, &pipeline.service);
         let service = self.ecs.describe_service(cluster, name).await?;
-        let (strategy, not_known) = match pipeline.engine(&service)? {
+        let (strategy, invokers) = match pipeline.engine(&service)? {
             Engine::CodeDeploy => {
                 let common = self.on_codedeploy(pipeline, &service).await?;
                 return Ok(Described::CodeDeploy(Box::new(common)));
@@ -260,8 +261,8 @@ impl Observer {
             Engine::Native(strategy) => {
                 let fits = ecs::fits_native(pipeline, &service, &ours.functions);
                 fits.map_err(Mismatch::from)?;
-                let roles = self.roles(pipeline, &service, ours).await;
-                (Some(strategy), roles.map_err(Mismatch::from)?)
+                let invokers = role::invokers(&service, &ours.functions.all(), &ours.hook_role);
+                (Some(strategy), invokers)
             }
             Engine::Rolling => {
                 ecs::fits_rolling(pipeline, &service).map_err(Mismatch::from)?;
@@ -271,7 +272,7 @@ impl Observer {
         Ok(Described::Ecs(Box::new(OfEcs {
             service,
             strategy,
-            not_known,
+            invokers,
         })))
     }
 

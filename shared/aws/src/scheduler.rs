@@ -10,7 +10,7 @@ use aws_sdk_scheduler::types::{
 use rules::redact;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
-use time::{PrimitiveDateTime, UtcDateTime};
+use time::{Duration, PrimitiveDateTime, UtcDateTime};
 
 use crate::Session;
 use crate::call::{Call, CallFailed};
@@ -98,6 +98,9 @@ struct Members {
 }
 
 impl Schedule {
+    /// What is to be called at once is called after this: Scheduler takes no time that is over when it gets it.
+    pub const AT_ONCE: Duration = Duration::seconds(5);
+
     fn call(&self, operation: &'static str) -> Call {
         let input = serde_json::from_str(&self.input).unwrap_or_default();
         let texts = redact::texts(&input)

@@ -15,7 +15,6 @@ mod roles;
 mod secret;
 mod stack;
 mod traffic;
-mod trust;
 
 pub use finding::{Checks, Finding, Read, Severity};
 pub use group::{Alarm, GroupSettings, TargetGroup, alarms, group, target_groups};

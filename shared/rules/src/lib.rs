@@ -37,6 +37,7 @@ pub mod status_matcher;
 pub mod tag_rule;
 pub mod task_log;
 pub mod test_traffic;
+mod trust;
 
 #[cfg(test)]
 mod hostile;

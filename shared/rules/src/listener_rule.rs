@@ -16,6 +16,7 @@ use crate::test_traffic::Through;
 
 pub use addition::{Addition, addition};
 pub use condition::Asked;
+pub(crate) use condition::matches_ignoring_case;
 
 /// Whether the rule that a request meets sends it to green and to nothing else.
 ///

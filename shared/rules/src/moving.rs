@@ -242,10 +242,14 @@ fn command(pipeline: &Pipeline, known: Known<'_>, configuration: &Value) -> Stri
         ("testListenerRule", "test_rule", &known.group.test_listener),
     ] {
         if let Some(listener) = listener {
-            lines.push(format!(
-                "{variable}=$(aws elbv2 describe-rules --region {region} --listener-arn {listener} --query 'Rules[?IsDefault].RuleArn' \
-                 --output text)"
-            ));
+            lines.push(match listener.has_rules() {
+                true => format!(
+                    "{variable}=$(aws elbv2 describe-rules --region {region} --listener-arn {listener} --query \
+                     'Rules[?IsDefault].RuleArn' --output text)"
+                ),
+                // ECS takes the listener itself behind a Network Load Balancer, which has no rules.
+                false => format!("{variable}='{listener}'"),
+            });
             rules = format!("{rules},{member}=${variable}");
         }
     }

@@ -21,24 +21,33 @@ pub struct Parameter {
     pub note: Option<String>,
 }
 
+/// What a service runs, and with which roles ECS calls its hooks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Running {
+    /// The revision.
+    pub definition: TaskDefinition,
+    /// The roles of its hooks that are not the stack's own, by their ARNs.
+    pub hook_roles: Vec<String>,
+}
+
 /// Any text.
 const ANY: &str = "*";
 /// Behind which a pattern may be cut: `shop-web` and `shop-worker` are `shop-*`, and not `shop-w*`, which `shop-wiki` would match.
 const SEPARATORS: [char; 5] = ['/', '-', '_', '.', '#'];
 
-/// The parameters that these pipelines need, in the order of the template. `revisions` are what the services run, as far as they
-/// were read; none leaves the parameters about them open.
-pub fn parameters(config: &Config, revisions: &[TaskDefinition]) -> Vec<Parameter> {
+/// The parameters that these pipelines need, in the order of the template. `services` are those that were read; none leaves the
+/// parameters about them open.
+pub fn parameters(config: &Config, services: &[Running]) -> Vec<Parameter> {
     let pipelines = &config.pipelines;
     let named = |name, of: fn(&Pipeline) -> &str| {
         narrowed(name, pipelines.iter().map(|one| of(one).to_owned()))
     };
-    let shown = |name, of: fn(&TaskDefinition) -> Vec<String>| match revisions {
+    let shown = |name, of: fn(&Running) -> Vec<String>| match services {
         [] => open(
             name,
             "the file does not say it: `--services` reads it from what runs",
         ),
-        revisions => narrowed(name, revisions.iter().flat_map(of)),
+        services => narrowed(name, services.iter().flat_map(of)),
     };
     let mut parameters = vec![named("Repositories", |one| one.repository.as_str())];
     parameters.extend(registry("RegistryAccount", pipelines, |one| {
@@ -53,14 +62,19 @@ pub fn parameters(config: &Config, revisions: &[TaskDefinition]) -> Vec<Paramete
     parameters.extend([
         named("Clusters", |one| one.cluster.as_str()),
         shown("TaskDefinitionFamilies", |one| {
-            text(&one.task_definition["family"])
+            text(&one.definition.task_definition["family"])
         }),
-        shown("TaskRoles", |one| role(&one.task_definition["taskRoleArn"])),
+        shown("TaskRoles", |one| {
+            role(&one.definition.task_definition["taskRoleArn"])
+        }),
         shown("ExecutionRoles", |one| {
-            role(&one.task_definition["executionRoleArn"])
+            role(&one.definition.task_definition["executionRoleArn"])
+        }),
+        shown("HookRoles", |one| {
+            one.hook_roles.iter().map(|arn| name_of(arn)).collect()
         }),
         named("Applications", |one| one.codedeploy.application.as_str()),
-        shown("TaskLogGroups", log_groups),
+        shown("TaskLogGroups", |one| log_groups(&one.definition)),
     ]);
     parameters.extend(header_secrets(pipelines));
     parameters
@@ -169,11 +183,12 @@ fn text(value: &Value) -> Vec<String> {
 
 /// A role's name with its path: a task definition may name it alone.
 fn role(value: &Value) -> Vec<String> {
-    let named = value.as_str().map(|arn| match arn.split_once(":role/") {
-        Some((_, name)) => name.to_owned(),
-        None => arn.to_owned(),
-    });
-    named.into_iter().collect()
+    value.as_str().map(name_of).into_iter().collect()
+}
+
+fn name_of(role: &str) -> String {
+    let name = role.split_once(":role/").map(|(_, name)| name);
+    name.unwrap_or(role).to_owned()
 }
 
 fn log_groups(definition: &TaskDefinition) -> Vec<String> {
@@ -191,21 +206,26 @@ mod tests {
 
     use super::*;
 
-    fn revision(family: &str, task_role: Option<&str>, group: &str) -> TaskDefinition {
-        TaskDefinition {
+    fn running(family: &str, task_role: Option<&str>, group: &str, hook_roles: &[&str]) -> Running {
+        let definition = TaskDefinition {
             task_definition: json!({
                 "family": family, "taskRoleArn": task_role,
                 "executionRoleArn": "arn:aws:iam::111122223333:role/ecsTaskExecutionRole",
                 "containerDefinitions": [{"logConfiguration": {"options": {"awslogs-group": group}}}, {}],
             }),
             tags: Value::Null,
+        };
+        let arn = |name: &&str| format!("arn:aws:iam::111122223333:role/{name}");
+        Running {
+            definition,
+            hook_roles: hook_roles.iter().map(arn).collect(),
         }
     }
 
     #[track_caller]
-    fn check(file: &str, revisions: &[TaskDefinition], expected: &[&str]) {
+    fn check(file: &str, services: &[Running], expected: &[&str]) {
         let config = Config::parse(file).unwrap();
-        let lines = overrides(&parameters(&config, revisions));
+        let lines = overrides(&parameters(&config, services));
         let lines: Vec<&str> = lines.lines().map(str::trim).collect();
         assert_eq!(lines, expected);
     }
@@ -227,6 +247,8 @@ mod tests {
                 r#""TaskRoles=*","#,
                 UNREAD,
                 r#""ExecutionRoles=*","#,
+                UNREAD,
+                r#""HookRoles=*","#,
                 r#""Applications=AppECS-prod-web","#,
                 UNREAD,
                 r#""TaskLogGroups=*","#,
@@ -243,8 +265,13 @@ mod tests {
         check(
             &format!("{WEB}{worker}"),
             &[
-                revision("shop-web", Some(task_role), "/ecs/shop-web"),
-                revision("shop-worker", None, "/ecs/shop-worker"),
+                running(
+                    "shop-web",
+                    Some(task_role),
+                    "/ecs/shop-web",
+                    &["hooks/web", "hooks/all"],
+                ),
+                running("shop-worker", None, "/ecs/shop-worker", &["hooks/all"]),
             ],
             &[
                 r"# one pattern for `shop/web`, `shop/worker`",
@@ -255,6 +282,8 @@ mod tests {
                 r#""TaskDefinitionFamilies=shop-*","#,
                 r#""TaskRoles=shop/task-web","#,
                 r#""ExecutionRoles=ecsTaskExecutionRole","#,
+                r"# one pattern for `hooks/all`, `hooks/web`",
+                r#""HookRoles=hooks/*","#,
                 r"# one pattern for `AppECS-prod-web`, `AppECS-prod-worker`",
                 r#""Applications=AppECS-prod-*","#,
                 r"# one pattern for `/ecs/shop-web`, `/ecs/shop-worker`",
@@ -271,7 +300,7 @@ mod tests {
             .replace("prod", "dev");
         check(
             &format!("{WEB}{other}"),
-            &[revision("web", None, "web")],
+            &[running("web", None, "web", &[])],
             &[
                 r"# one pattern for `pay/api`, `shop/web`",
                 r#""Repositories=*","#,
@@ -281,6 +310,8 @@ mod tests {
                 r"# no service of these pipelines has one",
                 r#""TaskRoles=*","#,
                 r#""ExecutionRoles=ecsTaskExecutionRole","#,
+                r"# no service of these pipelines has one",
+                r#""HookRoles=*","#,
                 r"# one pattern for `AppECS-dev-api`, `AppECS-prod-web`",
                 r#""Applications=AppECS-*","#,
                 r#""TaskLogGroups=web","#,

@@ -122,7 +122,7 @@ impl Progress {
             Phase::Accepted => (State::UnderWay, "accepted"),
             Phase::Shifting | Phase::Rolling => (State::UnderWay, "under way"),
             Phase::TerminationWait | Phase::Bake => (State::Shifted, "shifted"),
-            Phase::Judging => (State::Shifted, "shifted, its production gate asks"),
+            Phase::Judging => (State::UnderWay, "shifted, its production gate asks"),
             Phase::RollingBack => (State::RollingBack, "rolling back"),
         };
         Self {

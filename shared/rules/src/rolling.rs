@@ -14,6 +14,7 @@ mod mark;
 mod migrations;
 mod plan;
 mod production_rule;
+mod progress;
 mod record;
 
 pub use finish::{Step, after_change, after_time_out, differences, is_of_another, marked_as};
@@ -25,6 +26,7 @@ pub use mark::{Ended, MIGRATION_TAG, MigrationMark, mark_of};
 pub use migrations::{Leftover, Marked, Migrations, REVISIONS_AT_MOST, Scheduled, Underway};
 pub use plan::{due_at, migration_task};
 pub use production_rule::{Leads, production_rule};
+pub use progress::{Awaited, Next, judged, unlisted};
 pub use record::Record;
 
 #[cfg(test)]

@@ -91,6 +91,12 @@ impl<T> Handler<T> {
                 ));
             }
         };
+        // A gate passes only on evidence.
+        if entries.is_empty() && !requests.is_empty() {
+            return Ok(failed(format!(
+                "{tasks} tasks of green run, and nothing could be asked: the service has no load balancer"
+            )));
+        }
         if entries.is_empty() {
             return Ok(Verdict::Succeeded(format!(
                 "{tasks} tasks of green run; nothing was asked: the service has no load balancer"
@@ -111,6 +117,12 @@ impl<T> Handler<T> {
                 | Verdict::Later(_)
                 | Verdict::Ignored(_)) => return Ok(other),
             }
+        }
+        if answered.is_empty() && !requests.is_empty() {
+            return Ok(failed(format!(
+                "green is healthy, and nothing could be asked: the service has no {} rule",
+                self.through.words()
+            )));
         }
         Ok(Verdict::Succeeded(if answered.is_empty() {
             format!(

@@ -6,7 +6,6 @@ mod observe;
 
 use std::cell::Cell;
 
-use aws::Kind;
 use aws::scheduler::{Schedule, Scheduler};
 use lambda::{Deadline, Failure, Ran, Start, Started, checked, gate_outcome};
 use rules::config::Pipeline;
@@ -20,14 +19,10 @@ use rules::native::{Entry, GATE_TAG, Known};
 use rules::rolling::{GateState, Judged, Judgement, production_rule};
 use rules::test_traffic::Through;
 use serde_json::{Value, json};
-use time::Duration;
 
 use self::observe::Due;
 use crate::handler::Handler;
 use crate::prepared::Prepared;
-
-/// A one-time schedule calls after this: Scheduler takes no time that is over when it gets it.
-const AT_ONCE: Duration = Duration::seconds(5);
 
 /// `check-production`: a hook of CodeDeploy's and of ECS's native strategies, and the gate after a rolling update.
 pub struct RollingGate {
@@ -66,7 +61,10 @@ impl RollingGate {
                 let judgement = Judgement::Failed { back, reason };
                 (self.judged(call, judgement), None)
             }
-            GateState::Free | GateState::Open | GateState::Passed => {
+            GateState::Free
+            | GateState::FailedBefore { .. }
+            | GateState::Open
+            | GateState::Passed => {
                 let verdict = self.check(&due.known, deadline).await;
                 let back = match passes(&verdict) {
                     true => None,
@@ -142,7 +140,7 @@ impl RollingGate {
             .await
     }
 
-    /// Lets the service run what ran before. The same revision again changes nothing, so an unclear answer is repeated.
+    /// Lets the service run what ran before.
     async fn go_back(
         &self,
         call: &GateCall,
@@ -162,14 +160,8 @@ impl RollingGate {
             )));
         };
         let ecs = &self.handler.ecs;
-        let update = async || {
-            ecs.update_service(&call.cluster, &call.service, &back)
-                .await
-        };
-        match update().await {
-            Err(failed) if failed.kind == Kind::Unavailable => update().await?,
-            answer => answer?,
-        };
+        ecs.update_service(&call.cluster, &call.service, &back)
+            .await?;
         Ok(Some(back))
     }
 
@@ -200,7 +192,7 @@ impl RollingGate {
                 };
                 let schedule = Schedule {
                     name: name.clone(),
-                    at: now + AT_ONCE,
+                    at: now + Schedule::AT_ONCE,
                     target_arn: (settings.topic)
                         .function(&format!("{}-{function}", settings.stack)),
                     role_arn: started.extra.schedule_role_arn.clone(),

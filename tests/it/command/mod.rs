@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use std::thread;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::scenarios::run::side_by_side;
 use local::{Folder, Local, PIPELINES, Printed, command, steady};
@@ -170,17 +170,39 @@ fn a_login_that_is_missing_is_said_before_any_call() {
 /// AWS that lets the caller do nothing.
 #[test]
 fn a_permission_that_is_missing_is_named() {
+    let head = "403 Forbidden\r\nx-amzn-errortype: AccessDeniedException";
+    insta::assert_snapshot!("a_permission_is_missing", status_of(head, DENIED));
+}
+
+/// The function of an older stack lacks what this command reads: that is no mistake of the file.
+#[test]
+fn a_stack_of_another_version_is_said() {
+    let older = r#"{"Environment":{"Variables":{"GREENLIGHT_STACK":"greenlight"}}}"#;
+    let text = status_of("200 OK", older);
+    assert!(
+        text.contains("error: the environment of `greenlight-start-deployment` is not what this command reads\n"),
+        "{text}"
+    );
+    assert!(text.contains("at `GREENLIGHT_HOOK_ROLE_ARN`"), "{text}");
+    let hint = "hint: deploy this version of Greenlight, or use the command of that version\nexit status 1";
+    assert!(
+        text.contains(hint) && !text.contains("pipelines.toml"),
+        "{text}"
+    );
+}
+
+/// What `status` prints where AWS answers every call so.
+fn status_of(head: &'static str, body: &'static str) -> String {
     let aws = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = aws.local_addr().unwrap();
     thread::spawn(move || {
         for stream in aws.incoming() {
             let mut stream = stream.unwrap();
-            let mut head = BufReader::new(stream.try_clone().unwrap()).lines();
-            head.find(|line| line.as_ref().is_ok_and(String::is_empty));
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            lines.find(|line| line.as_ref().is_ok_and(String::is_empty));
             let answer = format!(
-                "HTTP/1.1 403 Forbidden\r\nx-amzn-errortype: AccessDeniedException\r\nconnection: close\r\n\
-                 content-type: application/json\r\ncontent-length: {}\r\n\r\n{DENIED}",
-                DENIED.len()
+                "HTTP/1.1 {head}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
             );
             stream.write_all(answer.as_bytes()).unwrap();
         }
@@ -192,8 +214,7 @@ fn a_permission_that_is_missing_is_named() {
         .env("AWS_ENDPOINT_URL", format!("http://{address}"))
         .env("AWS_ACCESS_KEY_ID", "ANN")
         .env("AWS_SECRET_ACCESS_KEY", "ann");
-    let text = Printed::of(status).transcript("status --region eu-central-1");
-    insta::assert_snapshot!("a_permission_is_missing", text);
+    Printed::of(status).transcript("status --region eu-central-1")
 }
 
 /// What AWS says to a person without the permission.
@@ -220,6 +241,53 @@ fn deployments_of_ecs_are_followed_to_their_end() {
     });
     for ((world, _, status, _), told) in worlds.iter().zip(told) {
         insta::assert_snapshot!(format!("{world}_{status}"), told);
+    }
+}
+
+/// ECS's success is not the end of an update that a gate judges afterwards: the service goes back, and so it is told.
+#[test]
+fn an_update_that_its_production_gate_does_not_let_pass_has_not_shipped() {
+    let local = Local::of("rolling-production-gate-fails");
+    // It answers `/orders` only after a migration, and this pipeline has none.
+    local.push("next", Some("1.1.0"));
+    let deployed = local.run("deploy shop-web --tag next --wait --interval 1");
+    let Printed { stdout, stderr, .. } = &deployed;
+    assert_eq!(deployed.status, 1, "{stdout}{stderr}");
+    let last = stdout.lines().last();
+    assert_eq!(
+        last,
+        Some("rolled back: prod/web runs what it ran before"),
+        "{stdout}"
+    );
+    let why = "! the production traffic gate failed: ";
+    assert!(stdout.lines().any(|line| line.starts_with(why)), "{stdout}");
+}
+
+/// A hook's role of another account: nothing can be asked about it, and that is said beside what is due.
+#[test]
+fn what_could_not_be_asked_is_said() {
+    let local = Local::of("native-canary");
+    let target = "AmazonEC2ContainerServiceV20141113";
+    let service = json!({"cluster": "prod", "services": ["web"], "service": "web"});
+    let described = local.call("ecs", &format!("{target}.DescribeServices"), &service);
+    let mut update = json!({"cluster": "prod", "service": "web"});
+    let mut configuration = described["services"][0]["deploymentConfiguration"].clone();
+    for hook in configuration["lifecycleHooks"].as_array_mut().unwrap() {
+        hook["roleArn"] = json!("arn:aws:iam::444455556666:role/hooks");
+    }
+    update["deploymentConfiguration"] = configuration;
+    local.call("ecs", &format!("{target}.UpdateService"), &update);
+    let plan = local.run("plan shop-web");
+    assert!(
+        plan.stdout.contains("  not known  whether "),
+        "{}{}",
+        plan.stdout,
+        plan.stderr
+    );
+    for line in ["plan shop-web --json", "status --json"] {
+        let told = local.run(line).stdout;
+        let told: Value = serde_json::from_str(&told).unwrap();
+        assert!(told["pipelines"][0]["not_known"].is_array(), "{told}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::on_ecs::{WAITS, world};
+use super::on_ecs::{WAITS, World, marked, world};
 use super::wire::Answer::{self, Refuses, SaysXml};
 use super::wire::{Invocation, invoke};
 
@@ -29,7 +29,17 @@ fn asked(
     get_role: impl Fn() -> Answer + Send + Sync + 'static,
     simulate: impl Fn() -> Answer + Send + Sync + 'static,
 ) -> Invocation {
-    let mut world = world();
+    let request = json!({"pipeline": "web", "tag": "latest"});
+    asked_in(world(), &request, role, get_role, simulate)
+}
+
+fn asked_in(
+    mut world: World,
+    event: &Value,
+    role: &str,
+    get_role: impl Fn() -> Answer + Send + Sync + 'static,
+    simulate: impl Fn() -> Answer + Send + Sync + 'static,
+) -> Invocation {
     world.configuration["strategy"] = json!("BLUE_GREEN");
     world.configuration["lifecycleHooks"] = json!([
         {"hookTargetArn": FUNCTION, "roleArn": role, "lifecycleStages": ["PRE_SCALE_UP"]}
@@ -42,8 +52,7 @@ fn asked(
     };
     let pipelines =
         format!("{WAITS}[pipeline.migration]\ncontainer = 'web'\ncommand = ['migrate']\n");
-    let request = json!({"pipeline": "web", "tag": "latest"});
-    invoke("start-deployment", &pipelines, &request, answer)
+    invoke("start-deployment", &pipelines, event, answer)
 }
 
 fn report(invocation: &Invocation) -> &Value {
@@ -120,6 +129,45 @@ fn a_role_that_cannot_call_the_gate_is_refused() {
         assert!(reason.contains(said) && reason.contains(OWN), "{reason}");
         assert!(!invocation.operations().contains(&"RegisterTaskDefinition"));
         assert!(!invocation.operations().contains(&"UpdateService"));
+    }
+}
+
+/// The simulator knows nothing of ECS's call: a policy that allows it from here alone is no reason to refuse.
+#[test]
+fn a_policy_with_conditions_that_the_simulator_cannot_judge_refuses_nothing() {
+    let with_conditions = || {
+        let keys =
+            "<MissingContextValues><member>aws:RequestedRegion</member></MissingContextValues>";
+        let results = format!("<member><EvalDecision>implicitDeny</EvalDecision>{keys}</member>");
+        SaysXml(format!("<EvaluationResults>{results}</EvaluationResults>").into())
+    };
+    let invocation = asked(OTHER, || trust(TRUSTS), with_conditions);
+    let report = report(&invocation);
+    assert_eq!(report["decision"], "start", "{}", invocation.answer);
+    let said = report["not_known"].to_string();
+    assert!(
+        said.contains("its policies have conditions on `aws:RequestedRegion`"),
+        "{said}"
+    );
+}
+
+/// A service is looked at every hour, and before each push: IAM is asked when a deployment is to be started.
+#[test]
+fn where_nothing_is_due_nothing_is_asked() {
+    let never = || Refuses("AccessDenied");
+    let mut runs = world();
+    runs.revisions.insert(2, marked(2));
+    let look = json!({"look": {"cluster": "prod", "service": "web"}});
+    for (world, decision, asks) in [(runs, "already-running", false), (world(), "start", true)] {
+        let invocation = asked_in(world, &look, OTHER, never, never);
+        assert_eq!(
+            report(&invocation)["decision"],
+            decision,
+            "{}",
+            invocation.answer
+        );
+        let operations = invocation.operations();
+        assert_eq!(operations.contains(&"GetRole"), asks, "{operations:?}");
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) const PUSHED: f64 = 1_791_970_000.0;
 pub(super) struct World {
     /// Its `deploymentConfiguration`.
     pub(super) configuration: Value,
+    /// Its `loadBalancers`.
+    pub(super) load_balancers: Value,
     /// The number of the revision that it wants.
     pub(super) wanted: u32,
     /// Task definitions with their tags.
@@ -65,6 +67,7 @@ pub(super) fn marked(number: u32) -> (Value, Value) {
 pub(super) fn world() -> World {
     World {
         configuration: json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}}),
+        load_balancers: json!([]),
         wanted: 2,
         revisions: BTreeMap::from([(2, revision(2, "b", &[]))]),
         deployments: vec![("before", "SUCCESSFUL", 2, -1000.0, json!({}))],
@@ -85,7 +88,8 @@ impl World {
         match operation {
             "DescribeServices" => Says(json!({"failures": [], "services": [{
                 "serviceName": "web", "status": "ACTIVE", "taskDefinition": format!("{FAMILY}:{}", self.wanted),
-                "desiredCount": 2, "runningCount": 2, "deploymentConfiguration": self.configuration
+                "desiredCount": 2, "runningCount": 2, "deploymentConfiguration": self.configuration,
+                "loadBalancers": self.load_balancers
             }]})),
             "ListServiceDeployments" => {
                 let listed = self.deployments.iter().map(|(id, status, number, at, _)| {

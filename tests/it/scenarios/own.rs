@@ -6,12 +6,13 @@ use super::run::{binaries, rehearse, side_by_side};
 use crate::repository;
 
 /// A few of `tests/pipelines`, played; a world is made for each of the others in a unit test of the rehearsal.
-const PLAYED: [&str; 9] = [
+const PLAYED: [&str; 10] = [
     "simplest",
     "own-hooks",
     "django",
     "glob-of-digits",
     "private-pages",
+    "production-alone",
     "two-containers",
     "staging-and-production",
     "three-repositories",

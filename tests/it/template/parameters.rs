@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
+use rules::config::Config;
+use rules::policy;
 use serde_json::{Map, Value, json};
 
 use super::read::{alternatives, resources, template};
@@ -94,6 +96,24 @@ fn the_reference_has_every_parameter_with_its_default() {
         declared,
         "the table of parameters in docs/reference.md is not that of template.yaml, make them agree"
     );
+}
+
+/// What narrows by default nothing is what `greenlight policy` says for every file; the others it says where a file needs them.
+#[test]
+fn the_command_knows_every_parameter_that_narrows() {
+    let all = parameters();
+    let narrows = all.iter().filter(|(_, one)| one["Default"] == "*");
+    let narrows: BTreeSet<&str> = narrows.map(|(name, _)| name.as_str()).collect();
+    let file = "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n";
+    let known = |more: &str| {
+        let config = Config::parse(&format!("{file}{more}")).unwrap();
+        let known = policy::parameters(&config, &[]).into_iter();
+        known.map(|one| one.name).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(known(""), narrows, "rules/src/policy.rs and template.yaml");
+    for name in known("registry_account='444455556666'\nregistry_region='eu-west-1'\n") {
+        assert!(all.contains_key(name), "{name} is no parameter");
+    }
 }
 
 #[test]

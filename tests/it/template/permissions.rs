@@ -285,15 +285,13 @@ fn by_mode(function: &Value) -> (Vec<String>, Vec<String>) {
         };
         let role = role.strip_suffix(".Arn").unwrap();
         let named = template()["Resources"][role]["Properties"]["Policies"].clone();
-        let documents =
-            named.as_array().unwrap().iter().map(
-                |policy| match &policy["Fn::If"][1]["PolicyDocument"] {
-                    Value::Null => policy["PolicyDocument"].clone(),
-                    document => {
-                        json!({ "Fn::If": [policy["Fn::If"][0], document, policy["Fn::If"][2]] })
-                    }
-                },
-            );
+        let documents = named.as_array().unwrap().iter().map(|policy| {
+            let document = &policy["Fn::If"][1]["PolicyDocument"];
+            if document.is_null() {
+                return policy["PolicyDocument"].clone();
+            }
+            json!({ "Fn::If": [policy["Fn::If"][0], document, policy["Fn::If"][2]] })
+        });
         documents.collect()
     };
     always["Role"] = Value::Null;

@@ -19,12 +19,9 @@ use rules::outcome::{Outcome, Subject};
 use rules::rolling::{self, MIGRATION_TAG, Record, Step};
 use rules::task_log::TaskLog;
 use serde_json::{Value, json};
-use time::{Duration, UtcDateTime};
+use time::UtcDateTime;
 
 use super::{ATTEMPTS, Handler, PAUSE, nothing_to_finish};
-
-/// A one-time schedule calls after this: Scheduler takes no time that is over when it gets it.
-const AT_ONCE: Duration = Duration::seconds(5);
 
 /// A migration, as it was written down.
 struct Waiting {
@@ -234,7 +231,7 @@ impl Handler {
         let settings = &started.settings;
         let schedule = Schedule {
             name: format!("greenlight-look-after-{:.40}", id.to_string()),
-            at: waiting.now + AT_ONCE,
+            at: waiting.now + Schedule::AT_ONCE,
             target_arn: settings
                 .topic
                 .function(&format!("{}-start-deployment", settings.stack)),

@@ -8,13 +8,9 @@ use lambda::Failure;
 use rules::ecs::report::{self, Observed, Telling, What};
 use rules::events::GateCall;
 use rules::rolling;
-use time::Duration;
 
 use super::Looking;
 use crate::handler::Handler;
-
-/// A one-time schedule calls after this: Scheduler takes no time that is over when it gets it.
-const AT_ONCE: Duration = Duration::seconds(5);
 
 /// Whether something is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +65,7 @@ impl Handler {
         let function = format!("CodeDeployHook_{}_check-production", settings.stack);
         let schedule = Schedule {
             name,
-            at: now + AT_ONCE,
+            at: now + Schedule::AT_ONCE,
             target_arn: settings.topic.function(&function),
             role_arn: started.extra.schedule_role_arn.clone(),
             input: call.input().to_string(),

@@ -1,11 +1,17 @@
 //! A record with the queries that several invariants need.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use record::{Deployment, Engine, HookAnswer, Push, Reconciliation, Record};
 
 use super::gate::{Gate, starter};
 use super::rule::Rule;
+
+/// How long a rolling update may take that nothing would roll back.
+const OVERDUE_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// How long a message may take after what it reports was read.
+const TOLD_WITHIN: Duration = Duration::from_secs(60);
 
 /// A record, with the rules of its pipelines.
 pub(super) struct Facts<'a> {
@@ -82,6 +88,15 @@ impl<'a> Facts<'a> {
         requests && digest.is_some() && (ran || earlier.any(|one| one.pipeline_digest == *digest))
     }
 
+    /// The deployments of its service that were created after it: a service has its deployments in order, two of one moment as well.
+    pub(super) fn after(&self, deployment: &Deployment) -> impl Iterator<Item = &'a Deployment> {
+        let (id, service) = (deployment.id.clone(), deployment.service.clone());
+        let cluster = deployment.cluster.clone();
+        let all = self.record.deployments.iter();
+        let later = all.skip_while(move |one| one.id != id).skip(1);
+        later.filter(move |one| (&one.cluster, &one.service) == (&cluster, &service))
+    }
+
     pub(super) fn deployments_of(
         &self,
         pipeline: &Pipeline<'_>,
@@ -117,10 +132,13 @@ impl<'a> Facts<'a> {
     }
 
     /// The invocations that may have decided a deployment: those that ran when it was created, and where its migration comes first
-    /// those that ran when its revision was registered.
+    /// those that ran when its revision was registered. A revision that is deployed again has been decided again.
     fn began_by(&self, deployment: &Deployment) -> impl Iterator<Item = &'a Reconciliation> {
         let mut migrations = self.record.migrations.iter();
+        let mut deployments = self.record.deployments.iter();
+        let first = deployments.find(|one| one.revision == deployment.revision);
         let is_migrated = deployment.engine == Engine::Rolling
+            && first.is_some_and(|first| first.id == deployment.id)
             && migrations.any(|task| {
                 task.revision == deployment.revision
                     && task.given_to.as_deref() == Some(starter(deployment.engine))
@@ -208,6 +226,15 @@ impl Pipeline<'_> {
             Some(_) | None => self.digest_in(deployment),
         }
     }
+}
+
+/// Whether a rolling update had gone on for so long by then that people are told.
+pub(super) fn is_overdue(deployment: &Deployment, at: SystemTime) -> bool {
+    deployment.engine == Engine::Rolling
+        && at >= deployment.created_at + OVERDUE_AFTER
+        && deployment
+            .ended_at
+            .is_none_or(|ended| at <= ended + TOLD_WITHIN)
 }
 
 /// A digest in a sentence.

@@ -17,9 +17,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use record::{By, ContainerEnd, Deployment, End, Engine, HookAnswer, HookCall, Migration};
+use record::{
+    By, ContainerEnd, Deployment, End, Engine, HookAnswer, HookCall, Migration, MigrationGate,
+};
 
-use super::facts::Facts;
+use super::facts::{Facts, Pipeline};
 use super::gate::{Gate, starter};
 
 /// A function receives the end, ECS gives the container half a minute, and a failed call is retried a few minutes
@@ -28,6 +30,17 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// Of errors of AWS that say nothing of what was asked.
 const WITHHELD: [&str; 2] = ["AccessDenied", "Throttl"];
+
+/// What `run-migration` reads to decide what it answers ECS.
+const READS: [&str; 7] = [
+    "DescribeServiceDeployments",
+    "DescribeServiceRevisions",
+    "DescribeServices",
+    "DescribeTaskDefinition",
+    "DescribeTasks",
+    "ListServiceDeployments",
+    "ListTasks",
+];
 
 /// The timeline records the end of a task a moment after functions receive it.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);
@@ -135,8 +148,9 @@ fn judged(facts: &Facts<'_>, deployment: &Deployment) -> Vec<String> {
     found
 }
 
-/// Whether AWS refused or failed a call of the invocation that answered ECS. It has this one chance to answer, and in doubt it fails;
-/// CodeDeploy's hook is answered by an invocation that is repeated.
+/// Whether AWS refused or failed a call by which the invocation that answered ECS reads how the migration stands. ECS would take
+/// `IN_PROGRESS` and call again; that a gate in doubt fails is a choice. CodeDeploy's hook is answered by an invocation that is
+/// repeated.
 fn was_kept_from_knowing(
     facts: &Facts<'_>,
     deployment: &Deployment,
@@ -151,6 +165,7 @@ fn was_kept_from_knowing(
         && calls.any(|call| {
             let error = call.error.as_deref().unwrap_or_default();
             call.function == answer.function
+                && READS.contains(&call.operation.as_str())
                 && invoked.contains(&call.at)
                 && (call.status >= 500 || WITHHELD.iter().any(|word| error.contains(word)))
         })
@@ -210,22 +225,35 @@ fn before_updates(facts: &Facts<'_>) -> Vec<String> {
     found
 }
 
+/// The configuration of a migration before a rolling update: of a pipeline that follows one of its images, and whose container it
+/// has. Of several such the task does not say which one it is of.
+fn gate_of<'a>(facts: &'a Facts<'_>, task: &Migration) -> Option<&'a MigrationGate> {
+    let is_followed = |pipeline: &Pipeline<'_>| {
+        let mut digests = task.containers.iter();
+        digests.any(|container| {
+            let mut pushes = facts.followed(pipeline);
+            pushes.any(|push| container.digest.as_ref() == Some(&push.digest))
+        })
+    };
+    let gates = facts.pipelines.iter().filter_map(|pipeline| {
+        let gate = pipeline.given.migration.as_ref()?;
+        let has_container = task.container(&gate.container).is_some();
+        Some((is_followed(pipeline), has_container, gate))
+    });
+    let best = gates.max_by_key(|(followed, has, gate)| (*followed, *has, gate.limit_minutes));
+    best.map(|(_, _, gate)| gate)
+}
+
 /// How the end of a migration before a rolling update was judged otherwise than by its exit code, or when it runs too long.
 fn misjudged(facts: &Facts<'_>, task: &Migration) -> Option<String> {
-    let gates = facts
-        .pipelines
-        .iter()
-        .filter_map(|pipeline| pipeline.given.migration.as_ref());
-    // Which of the pipelines it is of, it does not say.
-    let gate = gates.max_by_key(|gate| gate.limit_minutes)?;
+    let gate = gate_of(facts, task)?;
     let limit = Duration::from_secs(gate.limit_minutes * 60);
     let (name, revision) = (&task.task, &task.revision);
-    let until = task.started_at? + limit + STOPPED_WITHIN;
-    if task
-        .stopped_at
-        .map_or(facts.record.simulated.end, |stopped| stopped)
-        > until
-    {
+    let until = task
+        .started_at
+        .map(|started| started + limit + STOPPED_WITHIN);
+    let stopped = task.stopped_at.unwrap_or(facts.record.simulated.end);
+    if until.is_some_and(|until| stopped > until) {
         return Some(format!(
             "the migration {name} of {revision} ran past its time limit"
         ));

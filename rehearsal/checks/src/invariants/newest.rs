@@ -3,11 +3,13 @@
 //! *Newest*: for an exact tag, the image that it points to at the end; for a glob, the latest first push, and for
 //! versions the highest, among the runnable images with a matching tag at the end. If production runs another image,
 //! one of these must hold:
-//! - a message, after the last order of the image, reports that it failed, was stopped or was rolled back; or that it
-//!   cannot be deployed until something is corrected, that the stack only observes, or that the running image is
+//! - a message, after the last order of the image, reports that it failed, was stopped or was rolled back; that its rolling
+//!   update is overdue, while it is; or that it cannot be deployed until something is corrected, that the stack only observes, or that the running image is
 //!   unknown;
 //! - the image shipped after its order, or served production already when it was ordered, and a person deployed
 //!   something else afterwards: it is set aside until its next order, whatever is ordered meanwhile;
+//! - ECS deployed it before the run, when somebody else created its deployment, and it got its version by a push whose event was
+//!   lost: nothing says as which version it ran, so that it is not told from one that a person has rolled back;
 //! - production runs an image that the rule ranks higher, because its tag has moved since;
 //! - EventBridge lost the event that reports the failure, or that event is in a queue whose alarm notifies people.
 //!
@@ -16,20 +18,19 @@
 
 use std::time::SystemTime;
 
-use record::{By, End, Ending, Image, Message, Push};
+use record::{By, End, Ending, Engine, Image, Message, Push};
 
-use super::facts::{Facts, Pipeline, short};
+use super::facts::{Facts, Pipeline, is_overdue, short};
 use super::rule::{Ranked, Rule};
 
 /// Outcomes that give the reason why an image does not run.
-const WHY_NOT: [&str; 9] = [
+const WHY_NOT: [&str; 8] = [
     "migration-failed",
     "test-traffic-failed",
     "production-traffic-failed",
     "failed",
     "stopped",
     "rolled-back",
-    "overdue",
     "refused",
     "observed",
 ];
@@ -50,7 +51,9 @@ fn missed(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Option<String> {
         return None;
     }
     let ordered = ordered(facts, pipeline, due);
-    if is_explained(facts, pipeline, due, ordered) || gone_back(facts, pipeline, due, ordered) {
+    let is_set_aside =
+        gone_back(facts, pipeline, due, ordered) || looks_gone_back(facts, pipeline, due, ordered);
+    if is_set_aside || is_explained(facts, pipeline, due, ordered) {
         return None;
     }
     Some(format!(
@@ -155,8 +158,16 @@ fn is_explained(
     };
     let says_why = |told: &Message| {
         let outcome = told.outcome();
-        let is_reason = WHY_NOT.contains(&outcome.as_str())
-            || outcome == "skipped" && told.body.contains(NOT_KNOWN);
+        let is_reason = match outcome.as_str() {
+            "skipped" => told.body.contains(NOT_KNOWN),
+            "overdue" => {
+                let about = told
+                    .deployment()
+                    .and_then(|id| facts.record.deployment(&id));
+                about.is_some_and(|deployment| is_overdue(deployment, told.at))
+            }
+            outcome => WHY_NOT.contains(&outcome),
+        };
         told.at >= ordered && is_reason && is_about(told)
     };
     let last = facts
@@ -173,6 +184,26 @@ fn is_explained(
             && matches!(last.end, End::Lost | End::Kept)
     });
     facts.record.messages.iter().any(says_why) || is_untold
+}
+
+/// Whether ECS has a deployment of the image from before the run, and its later version came with no event.
+fn looks_gone_back(
+    facts: &Facts<'_>,
+    pipeline: &Pipeline<'_>,
+    due: &Image,
+    ordered: SystemTime,
+) -> bool {
+    let has_versions = match &pipeline.rule {
+        Rule::Semver(_) => true,
+        Rule::Exact(_) | Rule::Glob(_) | Rule::Regex(_) => false,
+    };
+    let mut deployments = facts.deployments_of(pipeline);
+    let mut pushes = facts.followed(pipeline);
+    has_versions
+        && pipeline.given.ran_first.as_ref() == Some(&due.digest)
+        && deployments.any(|deployment| deployment.engine != Engine::CodeDeploy)
+        && pushes
+            .any(|push| push.digest == due.digest && push.moved && !push.heard && push.at > ordered)
 }
 
 /// Whether the image shipped after its order, or served production then, and a person deployed something else after that.

@@ -118,19 +118,15 @@ fn came_back(facts: &Facts<'_>, before: &Deployment, deployment: &Deployment) ->
 /// Whether a deployment of something else ended `before` where ECS deploys, which refuses no second one: what it shipped was not
 /// tried.
 fn was_superseded(facts: &Facts<'_>, before: &Deployment, digest: &str) -> bool {
-    let mut later = facts.record.deployments.iter().filter(|later| {
-        // A service has its deployments in order, two of one moment as well.
-        (&later.cluster, &later.service) == (&before.cluster, &before.service)
-            && later.id != before.id
-            && later.created_at >= before.created_at
-            && before
-                .ended_at
-                .is_some_and(|ended| later.created_at <= ended)
-            && later.pipeline_digest.as_deref() != Some(digest)
-    });
+    let mut later = facts.after(before);
     before.engine != Engine::CodeDeploy
         && before.ending() == Ending::Stopped
-        && later.next().is_some()
+        && later.any(|later| {
+            before
+                .ended_at
+                .is_some_and(|ended| later.created_at <= ended)
+                && later.pipeline_digest.as_deref() != Some(digest)
+        })
 }
 
 /// Whether no function could know of `before` when `deployment` was requested: the creating call was under way already, and

@@ -3,8 +3,8 @@
 //! - `shipped` is for a deployment that succeeded and is not a rollback, and of a rolling update with a production gate for one that
 //!   passed it; `rolled-back` for a rollback that succeeded, which is one of its own under CodeDeploy and a part of the deployment where
 //!   ECS deploys, and for a rolling update that its gate did not let pass; `failed` and `stopped` for one that ended
-//!   so; a failed gate for one whose gate did not succeed. The digest is the one that the deployment shipped, or rolled back
-//!   from.
+//!   so; a failed gate for one whose gate did not succeed; `overdue` for a rolling update that has not ended after an hour. The
+//!   digest is the one that the deployment shipped, or rolled back from.
 //! - A message reports the end of every deployment of a pipeline's service, whoever created it, unless EventBridge lost
 //!   the event or it is in a queue whose alarm notifies people; where ECS deploys, a lost event is made up for. Of several
 //!   pipelines each is told whose image it shipped.
@@ -12,7 +12,7 @@
 
 use record::{By, Deployment, End, Ending, Engine, Message};
 
-use super::facts::{Facts, short};
+use super::facts::{Facts, is_overdue, short};
 use super::gate::Gate;
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
@@ -66,10 +66,21 @@ fn after_gate(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static 
     match gates.next() {
         _ if !is_gated => &["shipped", "shipped-unverified"],
         Some(_) if facts.has_passed(deployment, Gate::ProductionTraffic) => &["shipped"],
-        Some(_) => &["rolled-back", "failed"],
+        Some(_) => match way_back(facts, deployment).map(Deployment::ending) {
+            Some(Ending::Succeeded) => &["rolled-back"],
+            // It is told when that has ended.
+            Some(Ending::UnderWay) => &[],
+            Some(Ending::Failed | Ending::Stopped | Ending::RolledBack) | None => &["failed"],
+        },
         // A newer deployment took its place, or nobody could judge it.
         None => &["stopped", "shipped-unverified"],
     }
+}
+
+/// The deployment by which the service went back from one that did not pass: the next one. Another one that took its place is none.
+fn way_back<'f>(facts: &Facts<'f>, deployment: &Deployment) -> Option<&'f Deployment> {
+    let next = facts.after(deployment).next();
+    next.filter(|next| next.by == By::Rollback)
 }
 
 fn lie(facts: &Facts<'_>, told: &Message) -> Option<String> {
@@ -82,8 +93,7 @@ fn lie(facts: &Facts<'_>, told: &Message) -> Option<String> {
         "test-traffic-failed" => !has_passed(facts, deployment, Gate::TestTraffic),
         "production-traffic-failed" => !has_passed(facts, deployment, Gate::ProductionTraffic),
         "started" | "ready" => !is_rollback,
-        // Nothing has ended, and whether that is long ago is for a claim.
-        "overdue" => deployment.engine == Engine::Rolling && !is_rollback,
+        "overdue" => is_overdue(deployment, told.at),
         "waiting" => return None,
         outcome => true_ends(facts, deployment).contains(&outcome),
     };
@@ -129,17 +139,14 @@ fn has_passed(facts: &Facts<'_>, deployment: &Deployment, gate: Gate) -> bool {
 
 /// The deployments of the service that were created while this one had not ended: where ECS deploys, they end it.
 fn replacements<'f>(
-    facts: &'f Facts<'_>,
-    deployment: &'f Deployment,
+    facts: &Facts<'f>,
+    deployment: &Deployment,
 ) -> impl Iterator<Item = &'f Deployment> {
-    facts.record.deployments.iter().filter(|later| {
-        later.id != deployment.id
-            && later.engine != Engine::CodeDeploy
-            && (&later.cluster, &later.service) == (&deployment.cluster, &deployment.service)
-            && later.created_at >= deployment.created_at
-            && deployment
-                .ended_at
-                .is_some_and(|ended| later.created_at <= ended)
+    let ended_at = deployment.ended_at;
+    let later = facts.after(deployment);
+    later.filter(move |later| {
+        later.engine != Engine::CodeDeploy
+            && ended_at.is_some_and(|ended| later.created_at <= ended)
     })
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail, ensure};
 use axum::http::Uri;
 use local_aws::lambda::external::Place;
 
+use super::programs::GivenPrograms;
 use super::shared::{Build, CustomPipelines, Otherwise, Recording};
 
 /// The default port of the local AWS.
@@ -21,6 +22,7 @@ Examples:
   cargo rehearse serve --real-time                        canary steps and waits last, so that you can continue or stop
   cargo rehearse serve --world native-canary              with a service that ECS itself deploys to
   cargo rehearse serve --pipelines config/pipelines.toml  with the services of custom pipelines
+  cargo rehearse serve --pipelines own.toml --program web=./server    with your own application, which listens at $PORT
   cargo rehearse serve --function my-hook=http://127.0.0.1:9000    a hook under `cargo lambda watch`
   cargo rehearse serve --function my-hook=target/lambda/my-hook/bootstrap
 
@@ -54,6 +56,9 @@ pub(crate) struct Serving {
 
     #[command(flatten)]
     pub(crate) custom: CustomPipelines,
+
+    #[command(flatten)]
+    pub(crate) programs: GivenPrograms,
 
     #[command(flatten)]
     pub(crate) otherwise: Otherwise,

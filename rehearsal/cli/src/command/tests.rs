@@ -250,6 +250,7 @@ const HONOURED: [(&str, &str, &str); 27] = [
     ("--pipelines", "own.toml", "NAME serve"),
     ("--port", "0", "serve"),
     ("--profile", "dev", "NAME scale serve crashes storm"),
+    ("--program", "web=./server", "NAME serve"),
     ("--pushes", "5", "scale"),
     ("--real-time", "", "serve"),
     ("--report", "page.html", "NAME storm"),

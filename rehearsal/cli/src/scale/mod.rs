@@ -28,7 +28,7 @@ use crate::play::{Data, Paths, end, start_world};
 use crate::progress::{self, Output};
 use crate::scenario::setting::Setting;
 
-use crate::traffic::{PATHS, PAUSE, Rest, Traffic};
+use crate::traffic::{Asked, PATHS, PAUSE, Rest, Traffic};
 
 /// The interval of progress lines, in real time.
 const PROGRESS: Duration = Duration::from_secs(10);
@@ -120,7 +120,7 @@ async fn through(
             address,
             world.clock.clone(),
             Rest::Pause(PAUSE * size.services),
-            PATHS,
+            PATHS.map(Asked::path).into(),
         )?;
         traffic.push((service.label.clone(), client));
     }

@@ -212,6 +212,8 @@ impl Pipeline {
         let mut requests = Vec::new();
         for pipeline in self.of_service(all) {
             requests.extend(pipeline.requests.clone());
+            let production = pipeline.production.iter();
+            requests.extend(production.flat_map(|gate| gate.requests.clone()));
             let names = pipeline.containers_beside(all);
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let (service, cluster) = (&self.service, &self.cluster);

@@ -3,6 +3,7 @@
 mod catalogue;
 pub(crate) mod custom_pipelines;
 mod event;
+pub(crate) mod programs;
 pub(crate) mod setting;
 pub(crate) mod step;
 

@@ -13,6 +13,7 @@ use local_aws::elb::Protocol;
 use local_aws::fault::Planned;
 use local_aws::iam::Removal;
 use local_aws::identity::{Location, sha256_hex};
+use local_aws::program::Programs;
 use local_aws::world::{
     ContainerSettings, DeployedBy, HealthCheck, RepositorySettings, SecretSettings,
     ServiceSettings, TestListener,
@@ -20,7 +21,7 @@ use local_aws::world::{
 
 use serde::Deserialize;
 
-use crate::traffic;
+use crate::traffic::{self, Asked};
 
 /// The value of a variable of every container. It is a secret: neither messages nor reports may contain it.
 pub(crate) const SECRET: &str = "planted-value-of-the-rehearsal";
@@ -66,6 +67,8 @@ pub(crate) struct Setting {
     pub(crate) secrets: Vec<SecretSettings>,
     /// Versions that fail in production in a way that no check of their pipeline covers.
     pub(crate) broken_unseen: Vec<String>,
+    /// Programs of the user's, by container.
+    pub(crate) programs: Programs,
 }
 
 /// A function that the template does not declare.
@@ -121,6 +124,8 @@ impl Mode {
 pub(crate) struct Service {
     /// The label in claims and the record: its name, prefixed with its cluster if several services share the name.
     pub(crate) label: String,
+    /// What production's clients request of it, where that is not what they request of every service.
+    pub(crate) asked: Vec<Asked>,
     /// The settings without the database, which gets its path when the scenario is played.
     settings: ServiceSettings,
 }
@@ -148,6 +153,7 @@ impl Setting {
             lacks: Vec::new(),
             secrets: Vec::new(),
             broken_unseen: Vec::new(),
+            programs: Programs::default(),
         }
     }
 
@@ -208,7 +214,22 @@ impl Service {
     }
 
     pub(crate) fn new(label: String, settings: ServiceSettings) -> Service {
-        Service { label, settings }
+        Service {
+            label,
+            asked: Vec::new(),
+            settings,
+        }
+    }
+
+    /// The settings as the scenario has them.
+    pub(crate) fn settings_before(&self) -> &ServiceSettings {
+        &self.settings
+    }
+
+    /// The names of its containers.
+    pub(crate) fn containers(&self) -> impl Iterator<Item = &str> {
+        let containers = self.settings.containers.iter();
+        containers.map(|container| container.name.as_str())
     }
 
     /// With changes to its environment.

@@ -53,9 +53,9 @@ pub(crate) struct Pipeline {
     pub(crate) when_busy: &'static str,
     pub(crate) termination_wait: &'static str,
     pub(crate) migrates: bool,
-    /// Paths that the check requests.
+    /// Paths that the checks request.
     pub(crate) asks: Vec<&'static str>,
-    /// Whether production is asked the same after the shift.
+    /// Whether production is asked the same after the shift. After a rolling update nothing else is asked.
     pub(crate) checks_production: bool,
     pub(crate) deployment_config: &'static str,
     /// Of the deployment group.
@@ -87,6 +87,11 @@ impl Pipeline {
     /// The alarm that its deployment group watches.
     pub(crate) fn alarm(&self) -> String {
         format!("{}-errors", self.service)
+    }
+
+    /// Whether a version that fails on this path never gets to its production: after a rolling update it is there when it is asked.
+    fn is_kept_from(&self, path: &str) -> bool {
+        self.deployer != Deployer::Rolling && self.asks.contains(&path)
     }
 }
 

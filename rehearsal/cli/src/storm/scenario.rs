@@ -69,12 +69,18 @@ fn section(pipeline: &Pipeline) -> String {
         text += "[pipeline.migration]\ncontainer = \"web\"\ncommand = [\"sample-service\", \"migrate\"]\n\
                  timeout_minutes = 20\n";
     }
-    for path in &pipeline.asks {
-        text +=
-            &format!("[[pipeline.test_traffic.request]]\npath = \"{path}\"\nstatus = \"200\"\n");
-    }
     if pipeline.checks_production {
         text += "[pipeline.production_traffic]\n";
+    }
+    // Production is asked what test traffic is, where there is test traffic.
+    let gate = match pipeline.deployer {
+        Deployer::Rolling => "production_traffic",
+        Deployer::CodeDeploy | Deployer::BlueGreen | Deployer::Linear | Deployer::Canary => {
+            "test_traffic"
+        }
+    };
+    for path in &pipeline.asks {
+        text += &format!("[[pipeline.{gate}.request]]\npath = \"{path}\"\nstatus = \"200\"\n");
     }
     text + "\n"
 }
@@ -148,17 +154,18 @@ fn deployed_by(pipeline: &Pipeline) -> DeployedBy {
     }
     let hook = |function: &str, stage: &str| json!({ "hookTargetArn": function, "roleArn": "HookRole", "lifecycleStages": [stage] });
     let mut hooks = Vec::new();
-    // The migration of a rolling service runs before its update.
-    if pipeline.migrates && pipeline.deployer != Deployer::Rolling {
+    // A rolling update has no hooks: a migration runs before it, and production is asked after it.
+    let has_hooks = pipeline.deployer != Deployer::Rolling;
+    if has_hooks && pipeline.migrates {
         hooks.push(hook("RunMigration", "PRE_SCALE_UP"));
     }
-    if !pipeline.asks.is_empty() {
+    if has_hooks && !pipeline.asks.is_empty() {
         hooks.push(hook("CheckTestTraffic", "POST_TEST_TRAFFIC_SHIFT"));
     }
-    if pipeline.checks_production {
+    if has_hooks && pipeline.checks_production {
         hooks.push(hook("CheckProduction", "POST_PRODUCTION_TRAFFIC_SHIFT"));
     }
-    if let (Some(wait), true) = (pipeline.ready_wait, pipeline.deployer != Deployer::Rolling) {
+    if let (Some(wait), true) = (pipeline.ready_wait, has_hooks) {
         let timeout = json!({ "timeoutInMinutes": wait.as_secs() / 60, "action": "CONTINUE" });
         hooks.push(json!({
             "targetType": "PAUSE",

@@ -41,23 +41,28 @@ fn every_step_is_read_again_from_its_text() {
 
 /// Whatever seeds are played, each engine is among them, with all that it has gates for.
 #[test]
-fn any_twenty_seeds_draw_services_of_every_engine() {
-    for first in [1, 21, 980, 100_001] {
-        let plans = (first..first + 20).map(Plan::of);
+fn any_forty_seeds_draw_services_of_every_engine() {
+    for first in [1, 41, 980, 100_001] {
+        let plans = (first..first + 40).map(Plan::of);
         let pipelines = plans.flat_map(|plan| plan.pipelines);
         let engines: BTreeSet<String> = pipelines
             .map(|one| match one.deployer {
                 Deployer::CodeDeploy => "CodeDeploy".to_owned(),
                 Deployer::BlueGreen | Deployer::Linear | Deployer::Canary => "native".to_owned(),
-                Deployer::Rolling => format!("rolling, migrates: {}", one.migrates),
+                Deployer::Rolling => format!(
+                    "rolling, migrates: {}, checks production: {}",
+                    one.migrates, one.checks_production
+                ),
             })
             .collect();
         let engines: Vec<&str> = engines.iter().map(String::as_str).collect();
         let all = [
             "CodeDeploy",
             "native",
-            "rolling, migrates: false",
-            "rolling, migrates: true",
+            "rolling, migrates: false, checks production: false",
+            "rolling, migrates: false, checks production: true",
+            "rolling, migrates: true, checks production: false",
+            "rolling, migrates: true, checks production: true",
         ];
         assert_eq!(engines, all, "from seed {first}");
     }
@@ -109,6 +114,8 @@ fn storms_are_made_of_everything() {
         "deployed by ECS: LINEAR",
         "deployed by ECS: CANARY",
         "deployed by ECS: ROLLING, migrates",
+        "checks /orders in production",
+        "check-production@anchor:ecs:UpdateService",
         "by ReportOutcomeServiceDeploymentChanged about anchor: 1 lost",
         "ecs:UpdateService",
         "ecs:RunTask",

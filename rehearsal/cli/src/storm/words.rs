@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use local_aws::assumption::Assumptions;
 
-use super::plan::{Chances, Pipeline, Plan};
+use super::plan::{Chances, Deployer, Pipeline, Plan};
 use crate::scenario::step::duration;
 
 /// The complete plan, line by line.
@@ -66,7 +66,12 @@ fn pipeline(pipeline: &Pipeline) -> String {
         let _ = write!(text, ", checks {}", pipeline.asks.join(" and "));
     }
     if pipeline.checks_production {
-        text += ", then in production";
+        text += match pipeline.deployer {
+            Deployer::Rolling => " in production",
+            Deployer::CodeDeploy | Deployer::BlueGreen | Deployer::Linear | Deployer::Canary => {
+                ", then in production"
+            }
+        };
     }
     if let Some(wait) = pipeline.ready_wait {
         let _ = write!(text, ", waits {} for a person to continue", duration(wait));

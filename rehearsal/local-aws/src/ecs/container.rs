@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::ecr::Reference;
 use crate::process::Container;
+use crate::program::{Executables, Program, Programs, Pulled, Replaced};
 
 /// A variable in an image's environment: a JSON array of commands, each an array, that also run the image's migration.
 pub const MIGRATION: &str = "SAMPLE_MIGRATION";
@@ -43,22 +44,37 @@ pub fn plan(
     definition: &Value,
     overrides: &Value,
     image: &Reference,
-    program: &Path,
+    executables: &Executables,
     task_id: &str,
 ) -> Plan {
     let reference = definition["image"].as_str().unwrap_or_default();
+    let name = definition["name"].as_str().unwrap_or_default();
+    let own = of_container(overrides, name);
+    let programs = &executables.programs;
+    let custom = |image: &Pulled| {
+        let program = programs.of(name)?;
+        Some(plan_custom(
+            definition,
+            own,
+            (programs, program),
+            image,
+            task_id,
+        ))
+    };
     let image = match image {
-        Reference::Foreign => return Plan::Counted,
+        Reference::Foreign => return custom(&Pulled::default()).unwrap_or(Plan::Counted),
         Reference::Missing => return Plan::Refused(cannot_pull(reference)),
         Reference::Forbidden => return Plan::Refused(may_not_pull(reference)),
         Reference::Found(image) => image,
     };
+    if let Some(plan) = custom(&Pulled::from(&**image)) {
+        return plan;
+    }
     if image.version.is_none() {
         // A manifest pushed by another client, which cannot run here.
         return Plan::Counted;
     }
-    let name = definition["name"].as_str().unwrap_or_default();
-    let own = of_container(overrides, name);
+    let program = &executables.sample_service;
     let given = command(definition, &own["command"]);
     let ran = through_shell(given.clone());
     let words = through_shell(substitute_migration(given, &image.environment));
@@ -72,13 +88,12 @@ pub fn plan(
             let mut environment = image.environment.clone();
             environment.extend(pairs(&definition["environment"]));
             environment.extend(pairs(&own["environment"]));
-            // The last path segment identifies the task (ECS Developer Guide, task metadata endpoint version 4).
-            let metadata = format!("http://169.254.170.2/v4/{task_id}-{name}");
-            environment.insert("ECS_CONTAINER_METADATA_URI_V4".to_owned(), metadata);
+            environment.extend([metadata(name, task_id)]);
             let container = Container {
                 program: program.to_owned(),
                 arguments: arguments.to_vec(),
                 environment,
+                custom: None,
             };
             Plan::Process {
                 container,
@@ -91,19 +106,63 @@ pub fn plan(
     }
 }
 
+/// How a container with a program of the user's runs. What it runs is real: a shell is a shell.
+fn plan_custom(
+    definition: &Value,
+    overrides: &Value,
+    (programs, program): (&Programs, &Program),
+    image: &Pulled,
+    task_id: &str,
+) -> Plan {
+    let name = definition["name"].as_str().unwrap_or_default();
+    let mut environment = pairs(&definition["environment"]);
+    environment.extend(pairs(&overrides["environment"]));
+    environment.extend([metadata(name, task_id)]);
+    let replaced = Replaced {
+        entry_point: texts(&definition["entryPoint"]),
+        command: declared(definition, &overrides["command"]),
+        environment,
+        stop_timeout: definition["stopTimeout"].as_u64(),
+    };
+    let ran = match replaced.command.is_empty() {
+        true => program.command.clone(),
+        false => replaced.command.clone(),
+    };
+    let ran = replaced.entry_point.iter().cloned().chain(ran).collect();
+    match programs.container(program, image, replaced) {
+        Ok(container) => Plan::Process {
+            container,
+            log: log_stream(definition, name, task_id),
+            ran: through_shell(ran),
+        },
+        Err(error) => Plan::Refused(format!("CannotStartContainerError: {error:#}")),
+    }
+}
+
+/// The last path segment identifies the task (ECS Developer Guide, task metadata endpoint version 4).
+fn metadata(container: &str, task_id: &str) -> (String, String) {
+    (
+        "ECS_CONTAINER_METADATA_URI_V4".to_owned(),
+        format!("http://169.254.170.2/v4/{task_id}-{container}"),
+    )
+}
+
 /// Docker's rule: the entry point, followed by the overridden command, the declared one, or the image's.
 fn command(definition: &Value, overridden: &Value) -> Vec<String> {
     let mut words = texts(&definition["entryPoint"]);
-    let declared = [overridden, &definition["command"]]
-        .map(texts)
-        .into_iter()
-        .find(|command| !command.is_empty());
-    match declared {
-        Some(command) => words.extend(command),
-        None if words.is_empty() => words.extend(["sample-service".to_owned(), "serve".to_owned()]),
-        None => {}
+    let declared = declared(definition, overridden);
+    if words.is_empty() && declared.is_empty() {
+        words.extend(["sample-service".to_owned(), "serve".to_owned()]);
     }
+    words.extend(declared);
     words
+}
+
+/// The command that RunTask has in place of the definition's, or that one; empty if there is none.
+fn declared(definition: &Value, overridden: &Value) -> Vec<String> {
+    let mut commands = [overridden, &definition["command"]].map(texts).into_iter();
+    let declared = commands.find(|command| !command.is_empty());
+    declared.unwrap_or_default()
 }
 
 /// The command that a shell runs: for `sh -c SCRIPT …` the script, with the remaining words as `$0`, `$1`, …. A script
@@ -248,12 +307,26 @@ mod tests {
         }))
     }
 
+    fn programs() -> Programs {
+        let program = Program {
+            command: ["own", "serve"].map(str::to_owned).into(),
+            ..Program::default()
+        };
+        Programs {
+            by_container: BTreeMap::from([("own".to_owned(), program)]),
+            ..Programs::default()
+        }
+    }
+
     fn check(definition: Value, overrides: Value, image: &Reference) -> String {
         match plan(
             &definition,
             &overrides,
             image,
-            Path::new("/bin/sample-service"),
+            &Executables {
+                sample_service: "/bin/sample-service".into(),
+                programs: programs(),
+            },
             "t1",
         ) {
             Plan::Process { container, log, .. } => {
@@ -331,6 +404,72 @@ mod tests {
                 "CannotPullContainerError"
             );
         }
+    }
+
+    #[test]
+    fn a_program_runs_in_its_container_whatever_its_image_is_but_for_one_that_cannot_be_pulled() {
+        let run = json!({ "containerOverrides": [
+            { "name": "own", "command": ["sh", "-c", "exec own migrate"], "environment": [{ "name": "B", "value": "run" }] },
+        ]});
+        let definition = json!({
+            "name": "own", "command": ["declared"], "stopTimeout": 2,
+            "environment": [{ "name": "A", "value": "task" }, { "name": "B", "value": "task" }],
+        });
+        let plan = |definition: &Value, overrides: &Value, image: &Reference| {
+            let executables = Executables {
+                sample_service: "/bin/sample-service".into(),
+                programs: programs(),
+            };
+            match plan(definition, overrides, image, &executables, "t1") {
+                Plan::Process { container, ran, .. } => {
+                    let ended = container.custom.and_then(|custom| custom.stop_timeout);
+                    let (a, b) = (
+                        container.environment.get("A").cloned(),
+                        container.environment.get("B").cloned(),
+                    );
+                    let environment = [a, b].map(Option::unwrap_or_default).join(" ");
+                    format!(
+                        "{} {} | {} | {environment} | {ended:?}",
+                        container.program.display(),
+                        container.arguments.join(" "),
+                        ran.join(" "),
+                    )
+                }
+                Plan::Counted => "counted".to_owned(),
+                Plan::Refused(reason) => reason,
+            }
+        };
+        let alone = json!({ "name": "own" });
+        for (definition, overrides, image, expected) in [
+            (
+                &alone,
+                json!({}),
+                ours(),
+                "own serve | own serve |   | None",
+            ),
+            (
+                &alone,
+                json!({}),
+                Reference::Foreign,
+                "own serve | own serve |   | None",
+            ),
+            (
+                &definition,
+                json!({}),
+                ours(),
+                "declared  | declared | task task | Some(2)",
+            ),
+            (
+                &definition,
+                run,
+                ours(),
+                "sh -c exec own migrate | own migrate | task run | Some(2)",
+            ),
+        ] {
+            assert_eq!(plan(definition, &overrides, &image), expected);
+        }
+        let missing = plan(&alone, &json!({}), &Reference::Missing);
+        assert!(missing.starts_with("CannotPullContainerError"), "{missing}");
     }
 
     #[test]

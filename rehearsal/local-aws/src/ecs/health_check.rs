@@ -60,9 +60,10 @@ impl HealthCheck {
             Duration::from_secs(check[member].as_u64().unwrap_or(default))
         };
         let program = container.program.file_name();
-        let is_own = words
-            .first()
-            .is_some_and(|first| Path::new(first).file_name() == program);
+        let is_own = container.custom.is_none()
+            && words
+                .first()
+                .is_some_and(|first| Path::new(first).file_name() == program);
         Some(HealthCheck {
             interval: seconds("interval", 30),
             timeout: seconds("timeout", 5),
@@ -120,6 +121,7 @@ mod tests {
             program: PathBuf::from("/bin/sample-service"),
             arguments: vec!["serve".to_owned()],
             environment: BTreeMap::new(),
+            custom: None,
         }
     }
 

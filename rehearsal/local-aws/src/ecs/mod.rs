@@ -16,6 +16,7 @@ pub mod instance;
 pub mod keep;
 pub mod launch;
 pub mod placement;
+pub(crate) mod program_failure;
 pub mod query;
 pub mod registration;
 mod restart;
@@ -30,7 +31,6 @@ pub mod task_definition;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -48,6 +48,7 @@ use crate::events::EventBus;
 use crate::identity::arn;
 use crate::logs::Logs;
 use crate::observable::Observable;
+use crate::program::Executables;
 use crate::secrets_manager::SecretsManager;
 
 /// ECS's state.
@@ -108,8 +109,7 @@ pub struct Ecs {
     load_balancers: LoadBalancers,
     events: EventBus,
     logs: Logs,
-    /// The executable that represents every image in the repositories.
-    sample_service: PathBuf,
+    executables: Executables,
 }
 
 impl Deref for Ecs {
@@ -128,7 +128,7 @@ impl Ecs {
         load_balancers: LoadBalancers,
         events: EventBus,
         logs: Logs,
-        sample_service: PathBuf,
+        executables: Executables,
     ) -> Ecs {
         Ecs {
             context,
@@ -138,7 +138,7 @@ impl Ecs {
             load_balancers,
             events,
             logs,
-            sample_service,
+            executables,
         }
     }
 }

@@ -9,8 +9,9 @@ use super::Ecs;
 use super::container::{self, Plan};
 use super::dependencies;
 use super::exits::{self, Exit};
+use super::program_failure;
 use super::running::{
-    BUSY_AT_MOST, Hold, Running, Startable, change, change_container, ended_with, is_stopping,
+    Hold, Running, Startable, busy_at_most, change, change_container, ended_with, is_stopping,
     request_stop_of_essential, stop_requested,
 };
 use super::secrets;
@@ -52,6 +53,7 @@ pub(super) async fn run(ecs: Arc<Ecs>, task: String, revision: Revision) {
     let order = dependencies::stop_order(&definitions);
     running.sort_by_key(|running| order.iter().position(|name| *name == running.name));
     end(&ecs, &task, running).await;
+    program_failure::tell(&ecs, &task);
 }
 
 /// A network interface takes time to attach; a task that shares its container instance's is PENDING already.
@@ -130,7 +132,7 @@ fn start(
             definition,
             &task.overrides,
             &image,
-            &ecs.sample_service,
+            &ecs.executables,
             task.id(),
         );
         let refused = match plan {
@@ -254,7 +256,7 @@ async fn serve_or_finish(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>)
     let patience = if started.task_set.is_some() {
         Duration::ZERO
     } else {
-        BUSY_AT_MOST
+        busy_at_most(running)
     };
     tokio::select! {
         biased;
@@ -336,10 +338,7 @@ async fn end(ecs: &Arc<Ecs>, task_arn: &str, running: Vec<Running>) {
 
 /// A service's task that ended unasked counts as a failure of its task set.
 fn note_failure(ecs: &Ecs, task: &Task) {
-    let by_itself = task
-        .stop
-        .as_ref()
-        .is_some_and(|stop| stop.code != "UserInitiated" && !stop.reason.starts_with("Scaling"));
+    let by_itself = task.stop.as_ref().is_some_and(Stop::is_failure);
     let (Some(id), true) = (&task.task_set, by_itself) else {
         return;
     };

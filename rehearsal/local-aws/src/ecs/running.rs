@@ -18,6 +18,19 @@ use crate::process::{self, Container, Process};
 /// blocked, and simulated time advances without it.
 pub(super) const BUSY_AT_MOST: Duration = Duration::from_secs(10);
 
+/// The same where a program of the user's runs. Its work takes the time that it takes; one that hangs meets the limits of AWS, such
+/// as that of a migration, after this.
+const CUSTOM_BUSY_AT_MOST: Duration = Duration::from_secs(5 * 60);
+
+/// How long simulated time stands still for the work of these.
+pub(super) fn busy_at_most(running: &[Running]) -> Duration {
+    let is_custom = |running: &Running| running.startable.container.custom.is_some();
+    match running.iter().any(is_custom) {
+        true => CUSTOM_BUSY_AT_MOST,
+        false => BUSY_AT_MOST,
+    }
+}
+
 /// A container that can start as a process.
 pub(super) struct Startable {
     pub(super) name: String,

@@ -8,7 +8,7 @@ use super::dependencies::{Dependency, Progress, Seen, Verdict, decide};
 use super::exits::{self, Exit};
 use super::health_watch;
 use super::running::{
-    BUSY_AT_MOST, Hold, Running, Startable, change, change_container, is_stopping,
+    Hold, Running, Startable, busy_at_most, change, change_container, is_stopping,
     request_stop_of_essential, stop_requested,
 };
 use super::task::TaskContainer;
@@ -168,6 +168,7 @@ async fn wait(
     let exit = {
         // A process that others wait for ends in real time, and simulated time stands still for it, though not for ever.
         let hold = Hold::new(for_end.then(|| ecs.context.clock.busy()));
+        let patience = busy_at_most(running);
         let moment = async {
             match until {
                 Some(until) => ecs.context.clock.sleep_until(until).await,
@@ -176,7 +177,7 @@ async fn wait(
         };
         tokio::select! {
             biased;
-            () = hold.end_after(BUSY_AT_MOST) => None,
+            () = hold.end_after(patience) => None,
             () = stop_requested(ecs, task) => None,
             exit = exits::next(ecs, task, running, &hold) => Some(exit),
             () = written => None,

@@ -4,11 +4,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::running::{BUSY_AT_MOST, Running, change};
+use super::program_failure;
+use super::running::{Running, change};
 use super::service::LoadBalancerTarget;
 use super::task::{Task, TaskStatus};
 use super::{Ecs, Served};
 use crate::elb::Target;
+
+/// How long a program of the user's is waited for that has failed in another task: the service scheduler starts it again and again.
+const LISTENS_AGAIN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Registers the task with its target group once its process reports its address. A process that does not report one
 /// gets a target that refuses every connection.
@@ -24,11 +28,17 @@ pub(super) async fn register(
         .find(|running| running.name == target.container)
     {
         Some(running) => {
-            match tokio::time::timeout(BUSY_AT_MOST, running.process.listening()).await {
+            let (mut within, address) = running.process.listens_within();
+            let version = version(ecs, task, &target.container);
+            if program_failure::is_known(ecs, &target.container, version.as_deref()) {
+                within = within.min(LISTENS_AGAIN_WITHIN);
+            }
+            match tokio::time::timeout(within, running.process.listening()).await {
                 Ok(Some(address)) => address,
                 // The process has ended, so there is no target to register.
                 Ok(None) => return,
-                Err(_) => nothing_listens,
+                // A program of the user's may still listen, if the health checks leave it the time.
+                Err(_) => address.unwrap_or(nothing_listens),
             }
         }
         None => nothing_listens,
@@ -55,9 +65,18 @@ pub(super) async fn register(
         id: id.to_owned(),
         port,
         process,
+        version: version(ecs, task, &target.container),
     };
     ecs.load_balancers
         .register_target(&target.target_group_arn, registered);
+}
+
+/// The version that a program of the user's does not state in its answers.
+fn version(ecs: &Ecs, task: &Task, container: &str) -> Option<String> {
+    ecs.executables.programs.of(container)?;
+    let mut containers = task.containers.iter();
+    let found = containers.find(|one| one.name == container)?;
+    ecs.ecr.version(&found.image)
 }
 
 /// Waits until requests in flight have ended before the containers are stopped, unless the process is gone already.
@@ -102,7 +121,8 @@ pub(super) async fn follow(ecs: &Arc<Ecs>, task_arn: &str, restarted: &mut Runni
     else {
         return;
     };
-    let listening = tokio::time::timeout(BUSY_AT_MOST, restarted.process.listening()).await;
+    let (within, _) = restarted.process.listens_within();
+    let listening = tokio::time::timeout(within, restarted.process.listening()).await;
     let (Ok(Some(address)), Some((id, port))) =
         (listening, task.target(&target.container, target.port))
     else {

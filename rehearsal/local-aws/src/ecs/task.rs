@@ -46,6 +46,13 @@ pub struct Stop {
     pub reason: String,
 }
 
+impl Stop {
+    /// Whether nobody has asked for it: not a person, and not a change of the desired count.
+    pub(super) fn is_failure(&self) -> bool {
+        self.code != "UserInitiated" && !self.reason.starts_with("Scaling")
+    }
+}
+
 /// How a task is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Network {

@@ -102,6 +102,8 @@ pub struct Target {
     pub port: u16,
     /// The loopback address of the process.
     pub process: SocketAddr,
+    /// The version of a process whose answers do not state one in `x-version`.
+    pub version: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::elb::rule::Asked;
-use crate::elb::state::{Inner, Ticket};
+use crate::elb::state::{Inner, Routed, Ticket};
 use crate::elb::tls::{Protocol, Stream};
 use crate::elb::{Answer, ListenerDescription};
 
@@ -53,29 +53,53 @@ struct Numbered {
     socket: TcpListener,
 }
 
-/// The number of a connection.
-#[derive(Debug, Clone, Copy)]
-struct Connection(usize);
+/// A connection while it is open: what serves it, and each of its requests, has one.
+#[derive(Clone)]
+struct Connection(Arc<Open>);
+
+struct Open {
+    inner: Arc<Inner>,
+    listener_arn: String,
+    number: usize,
+}
+
+/// `axum::serve` wants an address that can be shown.
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "connection {}", self.0.number)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.inner.disconnect(&self.listener_arn, self.number);
+    }
+}
 
 impl axum::serve::Listener for Numbered {
     type Io = Stream;
-    type Addr = usize;
+    type Addr = Connection;
 
-    async fn accept(&mut self) -> (Stream, usize) {
+    async fn accept(&mut self) -> (Stream, Connection) {
         let (stream, _) = axum::serve::Listener::accept(&mut self.socket).await;
         let stream = Stream::new(stream, self.acceptor.as_ref());
-        (stream, self.inner.connect(&self.listener_arn))
+        let open = Open {
+            inner: self.inner.clone(),
+            listener_arn: self.listener_arn.clone(),
+            number: self.inner.connect(&self.listener_arn),
+        };
+        (stream, Connection(Arc::new(open)))
     }
 
     /// Unused here, but the trait requires it.
-    fn local_addr(&self) -> std::io::Result<usize> {
-        Ok(0)
+    fn local_addr(&self) -> std::io::Result<Connection> {
+        Err(std::io::ErrorKind::Unsupported.into())
     }
 }
 
 impl Connected<IncomingStream<'_, Numbered>> for Connection {
     fn connect_info(stream: IncomingStream<'_, Numbered>) -> Connection {
-        Connection(*stream.remote_addr())
+        stream.remote_addr().clone()
     }
 }
 
@@ -117,8 +141,9 @@ async fn answer(
         uri: request.uri(),
         headers: request.headers(),
     };
-    let rule = listener.inner.rule_of(&listener.arn, &asked);
-    let ticket = listener.inner.route(&listener.arn, connection, &asked);
+    let Routed { rule, ticket } = listener
+        .inner
+        .route(&listener.arn, connection.number, &asked);
     let target = ticket.as_ref().map(|ticket| ticket.target.clone());
     let (response, by) = match ticket {
         Some(ticket) => match pass_on(&listener, ticket, request).await {
@@ -168,6 +193,7 @@ async fn pass_on(
         Ok(Ok(response)) => {
             let (mut head, body) = response.into_parts();
             remove_hop_by_hop(&mut head.headers);
+            add_version(&mut head.headers, &ticket);
             // The request is in flight until the last byte of the response has been forwarded.
             let body = Body::new(body).into_data_stream().map(move |bytes| {
                 let _until_sent = &ticket;
@@ -221,6 +247,14 @@ fn add_forwarded(headers: &mut HeaderMap, listener: &Listener) {
     headers.append("x-forwarded-for", HeaderValue::from_static("127.0.0.1"));
     headers.insert("x-forwarded-proto", scheme);
     headers.insert("x-forwarded-port", HeaderValue::from(listener.port));
+}
+
+/// The versions of answers are counted by this header, which no load balancer adds.
+fn add_version(headers: &mut HeaderMap, ticket: &Ticket) {
+    let version = ticket.version.as_deref();
+    if let Some(version) = version.and_then(|version| HeaderValue::from_str(version).ok()) {
+        headers.entry("x-version").or_insert(version);
+    }
 }
 
 /// A response of the load balancer itself.

@@ -82,7 +82,7 @@ pub(super) struct Listener {
     pub(super) nodes: Vec<Node>,
     /// By priority.
     pub(super) rules: Vec<Rule>,
-    /// The target group and the registration that each connection of a Network Load Balancer is with.
+    /// The target group and the registration that each open connection of a Network Load Balancer is with.
     pub(super) pinned: BTreeMap<usize, (String, u64)>,
     pub(super) traffic: Traffic,
     pub(super) answers: Vec<Answer>,
@@ -98,12 +98,22 @@ pub(super) enum Check {
     },
 }
 
+/// Where a request goes.
+#[derive(Default)]
+pub(super) struct Routed {
+    /// The rule that it meets; `None` for the default one.
+    pub(super) rule: Option<String>,
+    /// `None` if there is no target.
+    pub(super) ticket: Option<Ticket>,
+}
+
 /// A request's slot at a target; released on drop.
 pub(super) struct Ticket {
     inner: Arc<Inner>,
     registration: u64,
     pub(super) target: Answering,
     pub(super) process: SocketAddr,
+    pub(super) version: Option<String>,
 }
 
 impl Inner {
@@ -192,28 +202,41 @@ impl Inner {
         *connections - 1
     }
 
-    /// The rule that a request meets; `None` for the default one.
-    pub(super) fn rule_of(&self, listener_arn: &str, asked: &Asked<'_>) -> Option<String> {
-        let state = self.lock();
-        let mut listeners = state.listeners.iter();
-        let listener = listeners.find(|listener| listener.arn == listener_arn)?;
-        let rule = listener.rules.iter().find(|rule| rule.is_met(asked))?;
-        Some(rule.arn.clone())
+    /// A connection to a listener has ended.
+    pub(super) fn disconnect(&self, listener_arn: &str, connection: usize) {
+        if let Some(listener) = self.lock().listener(listener_arn) {
+            listener.pinned.remove(&connection);
+        }
     }
 
-    /// Selects the target of the listener's next request; `None` if there is no target.
+    /// Selects the rule that the listener's next request meets, and its target.
     pub(super) fn route(
         self: &Arc<Inner>,
         listener_arn: &str,
         connection: usize,
         asked: &Asked<'_>,
-    ) -> Option<Ticket> {
+    ) -> Routed {
         let mut state = self.lock();
-        let listener = state
-            .listeners
-            .iter_mut()
-            .find(|listener| listener.arn == listener_arn)?;
+        let Some(listener) = state.listener(listener_arn) else {
+            return Routed::default();
+        };
+        let rule = listener.rules.iter().position(|rule| rule.is_met(asked));
+        Routed {
+            rule: rule.map(|rule| listener.rules[rule].arn.clone()),
+            ticket: self.target(&mut state, listener_arn, connection, rule),
+        }
+    }
+
+    /// The target of a request that meets this rule of the listener; `None` if there is none.
+    fn target(
+        self: &Arc<Inner>,
+        state: &mut State,
+        listener_arn: &str,
+        connection: usize,
+        rule: Option<usize>,
+    ) -> Option<Ticket> {
         let now = self.clock.now();
+        let listener = state.listener(listener_arn)?;
         let is_pinning = listener.protocol == Protocol::Tcp;
         if let Some((group, registration)) = listener.pinned.get(&connection).cloned() {
             let target = state
@@ -222,9 +245,8 @@ impl Inner {
             return Some(self.ticket(group, registration, target));
         }
         let number = connection % listener.nodes.len().max(1);
-        let rule = listener.rules.iter_mut().find(|rule| rule.is_met(asked));
         let nodes = match rule {
-            Some(rule) => &mut rule.nodes,
+            Some(rule) => &mut listener.rules.get_mut(rule)?.nodes,
             None => &mut listener.nodes,
         };
         let node = nodes.get_mut(number)?;
@@ -232,9 +254,7 @@ impl Inner {
         let group = node.distribution(now).next()?.to_owned();
         let group_state = state.target_group(&group)?;
         let (registration, target) = group_state.take_turn(known_until, &self.clock)?;
-        let mut listeners = state.listeners.iter_mut();
-        let listener = listeners.find(|listener| listener.arn == listener_arn && is_pinning);
-        if let Some(listener) = listener {
+        if let Some(listener) = state.listener(listener_arn).filter(|_| is_pinning) {
             listener
                 .pinned
                 .insert(connection, (group.clone(), registration));
@@ -247,6 +267,7 @@ impl Inner {
             inner: self.clone(),
             registration,
             process: target.process,
+            version: target.version,
             target: Answering {
                 target_group_arn: group,
                 id: target.id,
@@ -259,11 +280,7 @@ impl Inner {
     pub(super) fn count(&self, listener_arn: &str, answer: Answer) {
         let mut state = self.lock();
         let is_kept = !state.keeps_nothing;
-        if let Some(listener) = state
-            .listeners
-            .iter_mut()
-            .find(|listener| listener.arn == listener_arn)
-        {
+        if let Some(listener) = state.listener(listener_arn) {
             listener.traffic.count(&answer);
             if is_kept {
                 listener.answers.push(answer);
@@ -330,6 +347,12 @@ impl Drop for Ticket {
 }
 
 impl State {
+    fn listener(&mut self, arn: &str) -> Option<&mut Listener> {
+        self.listeners
+            .iter_mut()
+            .find(|listener| listener.arn == arn)
+    }
+
     pub(super) fn target_group(&mut self, arn: &str) -> Option<&mut TargetGroup> {
         self.target_groups.iter_mut().find(|group| group.arn == arn)
     }

@@ -1,5 +1,7 @@
 //! Real requests through real listeners to small servers that identify themselves.
 
+mod connections;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -75,6 +77,7 @@ impl Server {
             id: "10.0.0.7".to_owned(),
             port: self.address.port(),
             process: self.address,
+            version: None,
         }
     }
 }
@@ -280,6 +283,7 @@ async fn no_target_is_503_and_a_refused_connection_is_502() {
             id: "10.0.0.9".to_owned(),
             port: 80,
             process: vacant,
+            version: None,
         },
     );
     assert_eq!(world.get(&listener, "/").await.0, 502);
@@ -293,6 +297,23 @@ async fn no_target_is_503_and_a_refused_connection_is_502() {
         .set_forward(&listener.arn, forward(&[(&group, 0)]));
     assert_eq!(world.get(&listener, "/").await.0, 503);
     assert_eq!(world.elb.traffic(&listener.arn).failed, 3);
+}
+
+#[tokio::test]
+async fn answers_without_a_version_get_that_of_the_target() {
+    let (world, server) = (World::start(), Server::start("1.0.0").await);
+    let group = world.group();
+    let listener = world.listener(&[(&group, 1)]).await;
+    let target = Target {
+        version: Some("1.1.0".to_owned()),
+        ..server.target()
+    };
+    world.elb.register_target(&group, target);
+    for path in ["/", "/healthz"] {
+        assert_eq!(world.get(&listener, path).await.0, 200, "{path}");
+    }
+    let versions = ["1.0.0", "1.1.0"].map(|version| (version.to_owned(), 1));
+    assert_eq!(world.elb.traffic(&listener.arn).versions, versions.into());
 }
 
 #[tokio::test]
@@ -345,7 +366,7 @@ async fn a_late_node_still_routes_to_a_draining_target() {
             };
             world.elb.inner.route(&listener.arn, connection, &asked)
         };
-        [0, 1, 2, 3].map(|connection| route(connection).is_some())
+        [0, 1, 2, 3].map(|connection| route(connection).ticket.is_some())
     };
     let still = clock.busy();
     assert_eq!(asked(), [true; 4]);
@@ -417,8 +438,8 @@ async fn a_rule_is_changed_alone_and_its_nodes_learn_it_late() {
             headers: request.headers(),
         };
         let route = |connection| world.elb.inner.route(&listener.arn, connection, &asked);
-        let groups = [0, 1, 2].map(|node| route(node).unwrap().target.target_group_arn.clone());
-        groups.map(|group| group == green)
+        let tickets = [0, 1, 2].map(|node| route(node).ticket.unwrap());
+        tickets.map(|ticket| ticket.target.target_group_arn == green)
     };
     assert_eq!(greens("/test/a"), [true, false, false]);
     assert_eq!(greens("/"), [false; 3]);

@@ -26,6 +26,43 @@ fn decide(statements: Value, permission: &Permission) -> Result<(), Why> {
         .map_err(|refusal| refusal.why)
 }
 
+/// The simulator makes no call, so it has no key that a call carries.
+#[test]
+fn a_simulation_has_no_keys_and_names_those_that_it_lacks() {
+    let of = |statements: Value| {
+        let role = principal("one", statements);
+        let (word, missing) = role.simulated("ecs:StopTask", TASK, &Keys::default());
+        format!(
+            "{word} {}",
+            missing.into_iter().collect::<Vec<_>>().join(" ")
+        )
+    };
+    let statement = |effect: &str, action: &str, condition: Value| json!({ "Effect": effect, "Action": action, "Resource": "*", "Condition": condition });
+    let here = json!({ "StringEquals": { "aws:RequestedRegion": REGION } });
+    let elsewhere = json!({ "StringNotEquals": { "aws:RequestedRegion": REGION }, "Null": { "ecs:cluster": "true" } });
+    for (statements, expected) in [
+        (json!([]), "implicitDeny "),
+        (
+            json!([{ "Effect": "Allow", "Action": "ecs:*", "Resource": "*" }]),
+            "allowed ",
+        ),
+        (
+            json!([statement("Allow", "ecs:*", here.clone())]),
+            "implicitDeny aws:requestedregion",
+        ),
+        (
+            json!([statement("Allow", "ecs:RunTask", here)]),
+            "implicitDeny ",
+        ),
+        (
+            json!([statement("Deny", "ecs:*", elsewhere)]),
+            "explicitDeny aws:requestedregion ecs:cluster",
+        ),
+    ] {
+        assert_eq!(of(statements.clone()), expected, "{statements}");
+    }
+}
+
 #[test]
 fn deny_wins_and_what_nothing_allows_is_denied() {
     let stop = Permission::new("ecs:StopTask", TASK).with(

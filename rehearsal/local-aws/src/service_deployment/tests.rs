@@ -151,6 +151,7 @@ async fn world(configuration: Value, assumptions: Assumptions) -> World {
         indexes: Vec::new(),
         services: vec![service(configuration)],
         sample_service: PathBuf::from("no task is started"),
+        programs: Default::default(),
         dwell: crate::clock::DWELL,
         pace: crate::clock::Pace::Real,
         faults: Vec::new(),

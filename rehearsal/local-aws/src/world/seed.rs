@@ -1,5 +1,6 @@
 //! The initial services of a world, each serving its first revision.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -16,6 +17,7 @@ use crate::codedeploy::{Alarms, Application, Group, ReadyOption, TargetGroup, tr
 use crate::ecr::{Image, ImageSettings, RepositoryPolicy};
 use crate::ecs::capacity::{LaunchKind, register_instances};
 use crate::ecs::keep;
+use crate::ecs::program_failure;
 use crate::ecs::registration::prepare;
 use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus};
 use crate::ecs::task_definition::Revision;
@@ -36,6 +38,7 @@ pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Res
     for config in traffic::predefined() {
         keep_config(aws, config);
     }
+    let mut failed = pin!(program_failure::first(aws.timeline.subscribe()));
     let mut task_sets = Vec::new();
     for service in &settings.services {
         task_sets.push(
@@ -45,7 +48,10 @@ pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Res
         );
     }
     for task_set in task_sets {
-        keep::steady(&aws.ecs, &task_set).await;
+        tokio::select! {
+            () = keep::steady(&aws.ecs, &task_set) => {}
+            why = &mut failed => bail!(why),
+        }
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::ecs::capacity::LaunchKind;
 use crate::elb::{Condition, Protocol};
 use crate::fault::Planned;
 use crate::iam::Removal;
+use crate::program::Programs;
 use crate::secrets_manager::SecretSettings;
 use crate::template::Template;
 
@@ -35,6 +36,8 @@ pub struct WorldSettings {
     pub services: Vec<ServiceSettings>,
     /// The executable that represents every image in the repositories.
     pub sample_service: PathBuf,
+    /// The programs that run in its place, in containers with these names.
+    pub programs: Programs,
     /// How long, in real time, the world stays unchanged before the clock jumps: `clock::DWELL`, or less to make many
     /// runs faster.
     pub dwell: Duration,

@@ -96,6 +96,13 @@ impl PausedWorld {
 
 /// A service `web` in cluster `prod` that serves image 1.0.0, and newer images.
 pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> PausedWorld {
+    started(change).await.unwrap()
+}
+
+/// The same, if it can start.
+pub(crate) async fn started(
+    change: impl FnOnce(&mut WorldSettings),
+) -> anyhow::Result<PausedWorld> {
     static WORLDS: AtomicU32 = AtomicU32::new(0);
     let number = WORLDS.fetch_add(1, Ordering::Relaxed);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
@@ -120,15 +127,16 @@ pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> PausedWorl
         indexes: Vec::new(),
         services: vec![service(&folder.join("web.sqlite"))],
         sample_service: sample_service().to_owned(),
+        programs: Default::default(),
         dwell: local_aws::clock::DWELL,
         pace: local_aws::clock::Pace::Real,
         faults: Vec::new(),
         secrets: Vec::new(),
     };
     change(&mut settings);
-    let world = World::start(settings).await.unwrap();
+    let world = World::start(settings).await?;
     let pause = Pause::new(&world);
-    PausedWorld { world, pause }
+    Ok(PausedWorld { world, pause })
 }
 
 fn service(database: &Path) -> ServiceSettings {

@@ -1,5 +1,6 @@
 //! ELBv2's answers and errors.
 
+use local_aws::elb::Protocol;
 use local_aws::timeline::ListenerKind;
 use local_aws::world::World;
 
@@ -373,6 +374,11 @@ async fn what_a_load_balancer_cannot_be_made_of_is_refused() {
     let (_, orders) = elb(&world, &new_balancer("orders")).await;
     let orders = between(&orders, "LoadBalancerArn")[0].to_owned();
     let blue = world.load_balancers.target_groups()[0].arn.clone();
+    let network = world.load_balancers.create_network_load_balancer("net").arn;
+    let tcp = world
+        .load_balancers
+        .listen(Protocol::Tcp, &network, Vec::new());
+    let tcp = tcp.await.unwrap().arn;
     // Another process has this port.
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = held.local_addr().unwrap().port();
@@ -392,6 +398,26 @@ async fn what_a_load_balancer_cannot_be_made_of_is_refused() {
             new_balancer("x") + "&Type=gateway",
             "ValidationError",
             "the rehearsal does not simulate",
+        ),
+        (
+            new_balancer("net"),
+            "DuplicateLoadBalancerName",
+            "A load balancer with the same name 'net' exists, but with different settings",
+        ),
+        (
+            new_balancer("orders") + "&Type=network",
+            "DuplicateLoadBalancerName",
+            "with different settings",
+        ),
+        (
+            new_listener(&network, free_port(), &blue),
+            "ValidationError",
+            "Listener protocol 'HTTP' must be one of 'TLS, TCP, TCP_UDP, UDP'",
+        ),
+        (
+            format!("CreateRule&ListenerArn={tcp}&Priority=1"),
+            "ValidationError",
+            "not supported for listeners of load balancers of type 'network'",
         ),
         (
             new_group("x", "&HealthCheckIntervalSeconds=4"),

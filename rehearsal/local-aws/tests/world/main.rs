@@ -29,6 +29,8 @@ mod odd_requests;
 #[cfg(test)]
 mod permissions;
 #[cfg(test)]
+mod programs;
+#[cfg(test)]
 mod recorded;
 #[cfg(test)]
 mod registries;

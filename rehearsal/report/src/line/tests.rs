@@ -182,3 +182,26 @@ fn a_container_in_which_nothing_runs_says_so() {
         check(&event, &format!("{before}, {end}"));
     }
 }
+
+#[test]
+fn a_program_that_failed_is_shown_with_its_last_lines() {
+    for (lines, version, expected) in [
+        (&[][..], None, "(without a version): ended with exit code 3"),
+        (
+            &["Traceback:", "  KeyError"],
+            Some("1.1.0"),
+            "(1.1.0): ended with exit code 3; it printed last:\n                                    Traceback:\n                                      KeyError",
+        ),
+    ] {
+        let event = timeline::Event::ProgramFailed {
+            task: "arn".to_owned(),
+            purpose: Purpose::Service("web".to_owned()),
+            container: "app".to_owned(),
+            version: version.map(str::to_owned),
+            reason: "ended with exit code 3".to_owned(),
+            lines: lines.iter().map(|&line| line.to_owned()).collect(),
+        };
+        let before = "01:02:03  program                 the program in container `app`";
+        check(&event, &format!("{before} {expected}"));
+    }
+}

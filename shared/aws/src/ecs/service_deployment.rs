@@ -11,6 +11,7 @@ use time::{Duration, UtcDateTime};
 
 use super::Ecs;
 use crate::call::{Call, CallFailed};
+use crate::kind::Kind;
 use crate::text::{time_from, time_to};
 
 /// ECS describes so many service deployments, or service revisions, in one call.
@@ -102,12 +103,28 @@ impl Ecs {
     /// Lets the service run this revision. Nothing else is sent: every other member would overwrite what autoscaling and
     /// infrastructure code own. The same revision again changes nothing, so an unclear answer may be repeated.
     ///
+    /// Where it is not known whether the call arrived, it is sent once more.
+    ///
     /// Answers the deployment that ECS names as the service's current one: whether that is the new one or still the one before is not
     /// documented.
     ///
     /// # Errors
     /// ECS refuses the revision, with what can be done about it where that is known.
     pub async fn update_service(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        revision: &RevisionArn,
+    ) -> Result<Option<ServiceDeploymentArn>, CallFailed> {
+        let update = async || self.update_service_once(cluster, service, revision).await;
+        match update().await {
+            // The same revision again changes nothing where the first call has arrived.
+            Err(failed) if failed.kind == Kind::Unavailable => update().await,
+            answer => answer,
+        }
+    }
+
+    async fn update_service_once(
         &self,
         cluster: &ClusterName,
         service: &ServiceName,

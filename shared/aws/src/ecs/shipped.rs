@@ -1,8 +1,10 @@
 //! What a service's deployments deployed successfully.
 
-use rules::ecs::Status;
-use rules::names::{ClusterName, ServiceName, ServiceRevisionArn};
-use rules::rolling::Shipped;
+use rules::config::Pipeline;
+use rules::ecs::{ServiceDeployment, Status};
+use rules::names::{ClusterName, RevisionArn, ServiceName, ServiceRevisionArn, StackName};
+use rules::observed::TaskDefinition;
+use rules::rolling::{self, GateState, Shipped};
 
 use super::Ecs;
 use super::service_deployment::ServiceDeployments;
@@ -45,5 +47,27 @@ impl Ecs {
             })
         });
         Ok(shipped.collect())
+    }
+
+    /// How a rolling update that ended successfully stands to its pipeline's production gate.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub async fn gate_state(
+        &self,
+        pipeline: &Pipeline,
+        stack: &StackName,
+        deployment: &ServiceDeployment,
+        target: &RevisionArn,
+        definition: &TaskDefinition,
+    ) -> Result<GateState, CallFailed> {
+        let id = deployment.arn.id();
+        let state = GateState::of(&pipeline.place(), stack, &id, definition);
+        if state != GateState::Open {
+            return Ok(state);
+        }
+        let shipped = self.shipped(&pipeline.cluster, &pipeline.service).await?;
+        let before = rolling::before(&shipped, deployment);
+        Ok(state.unless_deployed_before(target, before))
     }
 }

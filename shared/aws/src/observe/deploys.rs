@@ -1,6 +1,7 @@
 //! What only the engine that deploys to a service needs, beside what every decision is taken from.
 
 use rules::codedeploy::DeploymentGroup;
+use rules::ecs::role::Invoker;
 use rules::ecs::{ServiceDeployment, Shipping, Strategy};
 use rules::engine::Engine;
 use rules::names::{DeploymentId, RevisionArn, ServiceDeploymentArn, ServiceRevisionArn};
@@ -55,7 +56,9 @@ pub struct OnEcs {
     pub placement: Placement,
     /// The migrations that run before its updates; none where none does.
     pub migrations: Option<Migrations>,
-    /// What is not known of the roles of its hooks, a sentence each.
+    /// The roles other than the stack's with which its hooks call our functions.
+    pub(super) invokers: Vec<Invoker>,
+    /// What is not known of them, a sentence each; nothing before they were asked about.
     pub not_known: Vec<String>,
 }
 

@@ -3,7 +3,7 @@
 use rules::config::Pipeline;
 use rules::ecs::report::{End, Told, What};
 use rules::ecs::{Shipping, Status, Strategy};
-use rules::rolling::{self, GateState};
+use rules::rolling::GateState;
 use rules::start::Phase;
 
 use super::{Observer, Ours};
@@ -30,20 +30,24 @@ impl Observer {
         if !is_gated || told.has(&What::Ended(End::Shipped), arn) {
             return Ok(None);
         }
-        let state = GateState::of(&pipeline.place(), &ours.stack, &arn.id(), definition);
-        let state = match state {
-            GateState::Open => {
-                let (cluster, service) = (&pipeline.cluster, &pipeline.service);
-                let shipped = self.ecs.shipped(cluster, service).await?;
-                let before = rolling::before(&shipped, &ended.deployment);
-                state.unless_deployed_before(&target.revision, before)
-            }
-            GateState::Free | GateState::Passed | GateState::Failed { .. } => state,
-        };
+        let revision = &target.revision;
+        let state = self
+            .ecs
+            .gate_state(
+                pipeline,
+                &ours.stack,
+                &ended.deployment,
+                revision,
+                definition,
+            )
+            .await?;
         let phase = match state {
             GateState::Open => Phase::Judging,
             GateState::Failed { back: Some(_), .. } => Phase::RollingBack,
-            GateState::Free | GateState::Passed | GateState::Failed { back: None, .. } => {
+            GateState::Free
+            | GateState::FailedBefore { .. }
+            | GateState::Passed
+            | GateState::Failed { back: None, .. } => {
                 return Ok(None);
             }
         };

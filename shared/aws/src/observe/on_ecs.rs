@@ -54,6 +54,7 @@ fn settled(
         newest_target: listed.first().and_then(|newest| newest.target.clone()),
         placement: placement_of(service, None),
         migrations: None,
+        invokers: Vec::new(),
         not_known: Vec::new(),
     }
 }
@@ -86,7 +87,7 @@ impl Observer {
         let OfEcs {
             service,
             strategy,
-            not_known,
+            invokers,
         } = of_ecs;
         let service = &service;
         let (cluster, name) = (&pipeline.cluster, &pipeline.service);
@@ -108,7 +109,7 @@ impl Observer {
         let mut on_ecs = OnEcs {
             strategy,
             placement: placement_of(service, service_revision.as_ref()),
-            not_known,
+            invokers,
             ..settled(service, &listed, &deployments)
         };
         match active {

@@ -1,32 +1,51 @@
 //! Whether ECS could call our functions with the roles that a service's hooks name.
 
-use rules::config::Pipeline;
-use rules::ecs::Mismatch;
+use rules::ecs;
 use rules::ecs::role::{self, Facts, INVOKE, Invoker, Said};
-use rules::observed;
+use rules::engine::Mismatch;
+use rules::reconcile::Effect;
+use rules::start::Decision;
 use tokio::join;
 
-use super::{Observer, Ours};
+use super::{Deploys, Member, ObserveFailed, Observer, Ours};
+use crate::iam::Simulated;
 use crate::{CallFailed, Kind};
 
 impl Observer {
-    /// What is not known of the roles, a sentence each. Nothing is asked where every hook names the stack's own role.
+    /// Asks about the roles where a deployment is to be started, or a dry run says what one would do, and keeps what is not known of
+    /// them. Nothing is asked where every hook names the stack's own role.
     ///
     /// # Errors
     /// ECS cannot call one of our functions. That IAM does not answer is none: a gate that cannot be called fails by itself, and late.
-    pub(super) async fn roles(
+    pub async fn check_roles(
         &self,
-        pipeline: &Pipeline,
-        service: &observed::Service,
+        members: &mut [Member<'_>],
+        decisions: &[Decision],
         ours: &Ours,
-    ) -> Result<Vec<String>, Mismatch> {
-        let mut not_known = Vec::new();
-        for invoker in role::invokers(service, &ours.functions.all(), &ours.hook_role) {
-            let facts = self.facts(&invoker).await;
-            let place = pipeline.place();
-            not_known.extend(role::can_invoke(&place, &invoker, &facts, &ours.hook_role)?);
+    ) -> Result<(), ObserveFailed> {
+        let starts = |one: &Decision| matches!(one, Decision::Start(_));
+        let is_dry_run = |one: &Member<'_>| one.reconciliation.effect == Effect::DryRun;
+        if !decisions.iter().any(starts) && !members.iter().any(is_dry_run) {
+            return Ok(());
         }
-        Ok(not_known)
+        // They are all of one service.
+        let Some(Deploys::Ecs(on_ecs)) = members.first().map(|one| &one.observation.deploys) else {
+            return Ok(());
+        };
+        let place = members[0].reconciliation.pipeline.place();
+        let mut not_known = Vec::new();
+        for invoker in &on_ecs.invokers {
+            let facts = self.facts(invoker).await;
+            let can_invoke = role::can_invoke(&place, invoker, &facts, &ours.hook_role);
+            let can_invoke = can_invoke.map_err(ecs::Mismatch::from);
+            not_known.extend(can_invoke.map_err(Mismatch::from)?);
+        }
+        for member in members {
+            if let Deploys::Ecs(on_ecs) = &mut member.observation.deploys {
+                on_ecs.not_known.clone_from(&not_known);
+            }
+        }
+        Ok(())
     }
 
     async fn facts(&self, invoker: &Invoker) -> Facts {
@@ -44,8 +63,21 @@ impl Observer {
         );
         Facts {
             trust: said(trust),
-            decision: said(decision),
+            decision: simulated(said(decision)),
         }
+    }
+}
+
+/// A condition on what the simulator was not told may hold when ECS calls, and may not.
+fn simulated(said: Said<Simulated>) -> Said<String> {
+    match said {
+        Said::Known(found) if found.missing.is_empty() => Said::Known(found.decision),
+        Said::Known(found) => Said::NotKnown(format!(
+            "its policies have conditions on `{}`",
+            found.missing.join("`, `")
+        )),
+        Said::NoRole => Said::NoRole,
+        Said::NotKnown(why) => Said::NotKnown(why),
     }
 }
 

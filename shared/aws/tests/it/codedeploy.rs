@@ -2,9 +2,12 @@
 
 use aws::Kind;
 use aws::codedeploy::{CodeDeploy, Deployments};
+use aws::follow::Follower;
 use rules::codedeploy::{
     Creator, Deployment, DeploymentGroup, DeploymentStatus, LifecycleEvent, LifecycleEventStatus,
 };
+use rules::config::Config;
+use rules::engine::Engine;
 use rules::names::{ApplicationName, DeploymentGroupName, DeploymentId};
 use serde_json::{Value, json};
 use time::macros::utc_datetime;
@@ -362,4 +365,23 @@ async fn an_app_spec_is_found_by_its_hash() {
         .await
         .unwrap_err();
     assert_eq!(failed.kind, Kind::Unexpected);
+}
+
+/// CodeDeploy forgets deployments with their application: that is no reason to show nothing of a service.
+#[tokio::test]
+async fn since_when_something_serves_is_left_out_where_its_deployment_is_forgotten() {
+    let file = "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n";
+    let config = Config::parse(file).unwrap();
+    for (code, expected) in [
+        ("DeploymentDoesNotExistException", Ok(None)),
+        ("InvalidDeploymentIdException", Ok(None)),
+        ("AccessDeniedException", Err(Kind::Denied)),
+    ] {
+        let server = Server::answering([error(400, code, "the words of AWS")]).await;
+        let follower = Follower::new(&server.session(), "greenlight".parse().unwrap());
+        let since = follower
+            .serves_since(&config.pipelines[0], Some(&id("d-1")), Engine::CodeDeploy)
+            .await;
+        assert_eq!(since.map_err(|failed| failed.kind), expected, "{code}");
+    }
 }

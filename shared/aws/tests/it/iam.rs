@@ -1,7 +1,7 @@
 //! What a role trusts, and what its policies say.
 
 use aws::Kind;
-use aws::iam::Iam;
+use aws::iam::{Iam, Simulated};
 use serde_json::json;
 
 use crate::server::{Answer, Server, text};
@@ -53,16 +53,41 @@ async fn the_trust_of_a_role_is_asked_once_and_signed_for_iam() {
 
 #[tokio::test]
 async fn the_policies_of_a_role_are_simulated() {
-    for decision in ["allowed", "implicitDeny"] {
+    let keys = |keys: &str| format!("<MissingContextValues>{keys}</MissingContextValues>");
+    let both = "<member>aws:SourceVpc</member><member>aws:PrincipalTag/team</member>";
+    let of_resource = format!(
+        "<ResourceSpecificResults><member><EvalResourceName>{FUNCTION}</EvalResourceName><EvalResourceDecision>implicitDeny\
+         </EvalResourceDecision>{}</member></ResourceSpecificResults>",
+        keys("<member>aws:SourceVpc</member>")
+    );
+    for (decision, more, missing) in [
+        ("allowed", String::new(), vec![]),
+        ("allowed", "<MissingContextValues/>".to_owned(), vec![]),
+        ("implicitDeny", keys(""), vec![]),
+        (
+            "implicitDeny",
+            keys(both),
+            vec!["aws:PrincipalTag/team", "aws:SourceVpc"],
+        ),
+        (
+            "implicitDeny",
+            format!("{}{of_resource}", keys("")),
+            vec!["aws:SourceVpc"],
+        ),
+    ] {
         let result = format!(
             "<IsTruncated>false</IsTruncated><EvaluationResults><member><MatchedStatements/><EvalResourceName>{FUNCTION}\
-             </EvalResourceName><EvalDecision>{decision}</EvalDecision></member></EvaluationResults>"
+             </EvalResourceName><EvalDecision>{decision}</EvalDecision>{more}</member></EvaluationResults>"
         );
         let server = Server::answering([xml("SimulatePrincipalPolicy", &result)]).await;
         let said = Iam::new(&server.session())
             .simulate_principal_policy(ROLE, "lambda:InvokeFunction", FUNCTION)
             .await;
-        assert_eq!(said.as_deref(), Ok(decision));
+        let expected = Simulated {
+            decision: decision.to_owned(),
+            missing: missing.into_iter().map(str::to_owned).collect(),
+        };
+        assert_eq!(said, Ok(expected));
         let body = server.request().body;
         assert!(body.starts_with("Action=SimulatePrincipalPolicy&Version=2010-05-08&PolicySourceArn=arn%3Aaws%3Aiam%3A%3A1111"), "{body}");
         assert!(body.contains("&ActionNames.member.1=lambda%3AInvokeFunction&ResourceArns.member.1=arn%3Aaws%3Alambda"), "{body}");

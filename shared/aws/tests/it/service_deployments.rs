@@ -345,6 +345,32 @@ async fn update_service_sends_the_revision_and_nothing_else() {
     );
 }
 
+/// Whether the first call has arrived is not known, and the same revision again changes nothing.
+#[tokio::test]
+async fn update_service_is_sent_once_more_where_ecs_gives_no_answer() {
+    let (cluster, service) = place();
+    let unavailable = || error(500, "ServerException", "the words of ECS");
+    let body = json!({"service": {}});
+    // A call is three attempts.
+    let answers = [
+        unavailable(),
+        unavailable(),
+        unavailable(),
+        answer(200, &body),
+    ];
+    let server = Server::answering(answers).await;
+    let updated = Ecs::new(&server.session())
+        .update_service(&cluster, &service, &REVISION.parse().unwrap())
+        .await;
+    assert_eq!(updated, Ok(None));
+    let server = Server::answering([(); 6].map(|()| unavailable())).await;
+    let failed = Ecs::new(&server.session())
+        .update_service(&cluster, &service, &REVISION.parse().unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!(failed.kind, Kind::Unavailable);
+}
+
 #[tokio::test]
 async fn what_update_service_refuses_comes_with_a_remedy() {
     let table = [

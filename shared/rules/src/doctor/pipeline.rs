@@ -90,6 +90,10 @@ fn without(
                 pipeline.production_traffic = None;
             }
         }
+        Mismatch::NothingToAsk { gate, .. } => match *gate {
+            "test_traffic" => pipeline.test_traffic.checks.requests.clear(),
+            _ => pipeline.production_traffic = None,
+        },
         Mismatch::ListenerForRule { given, .. } => {
             let all = service.load_balancers.iter_mut();
             for advanced in all.filter_map(|one| one.advanced.as_mut()) {
@@ -225,6 +229,7 @@ mod tests {
                 "pipeline `web` has `hooks`,",
                 "pipeline `web` has `migration.alone`,",
                 "pipeline `web` has `test_traffic`,",
+                "pipeline `web` has requests",
                 "service `prod/web` has neither"
             ]
         );

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::finding::{Checks, Read};
-use super::trust::{Trust, trust, trusting};
+use crate::trust::{Trust, trusted, trusting};
 
 /// The word of IAM's policy simulator for what policies allow (IAM API Reference, EvaluationResult).
 const ALLOWED: &str = "allowed";
@@ -55,19 +55,19 @@ impl Amiss {
     }
 }
 
-/// Checks a role: `trusted` is its trust policy, `said` what the simulator answered to all that it needs.
+/// Checks a role: `trust` is its trust policy, `said` what the simulator answered to all that it needs.
 pub fn role(
     checks: &mut Checks,
     role: &str,
     named_by: &str,
     service: &str,
-    trusted: &Read<Value>,
+    trust: &Read<Value>,
     needs: &[Needs],
     said: &Said,
 ) {
     const SUBJECT: &str = "roles";
     let name = name_of(role);
-    let found = match trusted {
+    let found = match trust {
         Read::Found(policy) => policy,
         Read::Absent => {
             let sentence = format!(
@@ -111,10 +111,10 @@ pub fn role(
 
 fn trusts(checks: &mut Checks, amiss: &mut Amiss, role: &str, service: &str, policy: &Value) {
     let name = name_of(role);
-    match trust(policy, service) {
-        Trust::Trusted => {}
-        Trust::Others(others) => {
-            let given = match others.as_slice() {
+    match Trust::of(policy, service) {
+        Trust::Given => {}
+        Trust::NotGiven => {
+            let given = match trusted(policy).as_slice() {
                 [] => "which no service may assume".to_owned(),
                 others => format!("which trusts `{}`", others.join("`, `")),
             };

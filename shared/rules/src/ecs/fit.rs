@@ -4,7 +4,7 @@
 use super::hook::{Hook, HookTarget};
 use super::role::CannotInvoke;
 use super::stage::Stage;
-use super::traffic::TrafficRule;
+use super::traffic::{Advanced, TrafficRule};
 use crate::config::{MigrationRevision, Pipeline, WithoutRollback};
 use crate::names::{ListenerArn, StackName};
 use crate::observed::{Service, TaskDefinition};
@@ -38,7 +38,7 @@ pub enum Mismatch {
     /// Nothing calls a gate.
     #[error(
         "service `{service}` {given}, expected one for the pipeline's `{gate}` (hint: add to `LifecycleHooks` of the service's \
-         `DeploymentConfiguration`: `{{HookTargetArn: \"{function}\", RoleArn: <the stack's output HookRoleArn>, LifecycleStages: \
+         `DeploymentConfiguration`: `{{HookTargetArn: \"{function}\", RoleArn: <the stack's output HookRole>, LifecycleStages: \
          [{stage}]}}`)"
     )]
     NoHook {
@@ -56,7 +56,7 @@ pub enum Mismatch {
     /// ECS has no role to call a gate with.
     #[error(
         "service `{service}` has a hook that calls `{function}` without `roleArn`, expected the role with which ECS invokes it \
-         (hint: `RoleArn: <the stack's output HookRoleArn>` in that hook)"
+         (hint: `RoleArn: <the stack's output HookRole>` in that hook)"
     )]
     NoRole {
         /// The service.
@@ -112,6 +112,23 @@ pub enum Mismatch {
         pipeline: String,
         /// The service.
         service: String,
+    },
+    /// No load balancer leads to what the requests of a gate are for.
+    #[error(
+        "pipeline `{pipeline}` has requests in `{gate}`, and no load balancer of `{service}` has {lacks}, so nothing could be asked (hint: \
+         {remedy}, or take the requests out)"
+    )]
+    NothingToAsk {
+        /// The pipeline.
+        pipeline: String,
+        /// The gate, as the file names it.
+        gate: &'static str,
+        /// The service.
+        service: String,
+        /// What would lead there.
+        lacks: &'static str,
+        /// What mends it.
+        remedy: &'static str,
     },
     /// Nothing ends a rolling update whose tasks do not start.
     #[error(
@@ -175,7 +192,30 @@ pub fn fits_native(
         }),
     ];
     let mut gates = gates.into_iter().flatten();
-    gates.try_for_each(|needed| must_be_called(&place, hooks, &needed))
+    gates.try_for_each(|needed| must_be_called(&place, hooks, &needed))?;
+    can_be_asked_natively(pipeline, service)
+}
+
+/// Whether each gate with requests has a rule through which green is asked.
+fn can_be_asked_natively(pipeline: &Pipeline, service: &Service) -> Result<(), Mismatch> {
+    let has = |rule: fn(&Advanced) -> Option<&TrafficRule>| {
+        let mut advanced = service.load_balancers.iter();
+        advanced.any(|one| one.advanced.as_ref().is_some_and(|one| rule(one).is_some()))
+    };
+    let lacking = |gate, lacks| Mismatch::NothingToAsk {
+        pipeline: pipeline.name.to_string(),
+        gate,
+        service: pipeline.place(),
+        lacks,
+        remedy: "name one in `AdvancedConfiguration` of the service's `LoadBalancers`",
+    };
+    if has_test_traffic(pipeline) && !has(|one| one.test_rule.as_ref()) {
+        return Err(lacking("test_traffic", "a `testListenerRule`"));
+    }
+    if pipeline.production_traffic.is_some() && !has(|one| one.production_rule.as_ref()) {
+        return Err(lacking("production_traffic", "a `productionListenerRule`"));
+    }
+    Ok(())
 }
 
 fn own_hooks(pipeline: &Pipeline) -> Result<(), Mismatch> {
@@ -243,6 +283,18 @@ pub fn fits_rolling(pipeline: &Pipeline, service: &Service) -> Result<(), Mismat
         return Err(Mismatch::NoTestTraffic {
             pipeline: pipeline.name.to_string(),
             service: place,
+        });
+    }
+    let mut balancers = service.load_balancers.iter();
+    let is_reached = balancers.any(|one| one.target.target_group.is_some());
+    // `base_url` alone is not enough: nothing would tie what answers there to the service's tasks.
+    if pipeline.production_traffic.is_some() && !is_reached {
+        return Err(Mismatch::NothingToAsk {
+            pipeline: pipeline.name.to_string(),
+            gate: "production_traffic",
+            service: place,
+            lacks: "a target group",
+            remedy: "put the service behind a load balancer",
         });
     }
     match pipeline.without_rollback {

@@ -1,8 +1,8 @@
 //! ECS's records of a service deployment, as a person follows it.
 
 use super::deployment::{DeployedRevision, ServiceDeployment, Status};
-use super::production::has_shifted;
 use super::revision::ServiceRevision;
+use super::stage::Stage;
 use crate::progress::{Progress, Side, State, Step};
 
 /// How far a service deployment is; `revisions` are those that it names, and `newest` says whether a newer one is there.
@@ -68,11 +68,29 @@ fn state(deployment: &ServiceDeployment, newest: Newest) -> State {
         }
         (Status::Pending | Status::InProgress | Status::Unknown(_), _) => {
             // A rolling update has no stage: it is done when it has ended.
-            match deployment.stage.is_some() && has_shifted(deployment) {
-                true => State::Shifted,
-                false => State::UnderWay,
+            match &deployment.stage {
+                Some(stage) if has_passed_every_gate(stage) => State::Shifted,
+                Some(_) | None => State::UnderWay,
             }
         }
+    }
+}
+
+/// Whether no hook is left that could fail the deployment. Green has all production traffic before: the production gate is held at
+/// `POST_PRODUCTION_TRAFFIC_SHIFT`.
+fn has_passed_every_gate(stage: &Stage) -> bool {
+    match stage {
+        Stage::BakeTime | Stage::CleanUp => true,
+        Stage::ReconcileService
+        | Stage::PreScaleUp
+        | Stage::ScaleUp
+        | Stage::PostScaleUp
+        | Stage::TestTrafficShift
+        | Stage::PostTestTrafficShift
+        | Stage::PreProductionTrafficShift
+        | Stage::ProductionTrafficShift
+        | Stage::PostProductionTrafficShift
+        | Stage::Unknown(_) => false,
     }
 }
 
@@ -94,7 +112,6 @@ mod tests {
     use time::macros::utc_datetime;
 
     use super::super::deployment::{BreakerState, Rollback, TriggeredAlarms};
-    use super::super::stage::Stage;
     use super::*;
 
     fn deployment(status: &str, stage: Option<&str>, breaker: &str) -> ServiceDeployment {
@@ -106,7 +123,16 @@ mod tests {
             status_reason: Some("Service deployment stopped.".to_owned()),
             stage: stage.map(Stage::of),
             sources: Vec::new(),
-            target: None,
+            // It is green's before the gate is held that asks production.
+            target: Some(DeployedRevision {
+                arn: "arn:aws:ecs:eu-central-1:111122223333:service-revision/prod/web/2"
+                    .parse()
+                    .unwrap(),
+                requested_count: 2,
+                running_count: 2,
+                test_weight: Some(0.0),
+                production_weight: Some(100.0),
+            }),
             rollback: None,
             breaker: Some(BreakerState {
                 status: breaker.to_owned(),
@@ -123,10 +149,18 @@ mod tests {
     }
 
     /// Status, stage and circuit breaker of a service deployment, and whether it is the newest one.
-    const STATES: [(&str, State); 13] = [
+    const STATES: [(&str, State); 15] = [
         ("PENDING - MONITORING newest", State::UnderWay),
         ("IN_PROGRESS - MONITORING newest", State::UnderWay),
         ("IN_PROGRESS SCALE_UP MONITORING newest", State::UnderWay),
+        (
+            "IN_PROGRESS PRODUCTION_TRAFFIC_SHIFT MONITORING newest",
+            State::UnderWay,
+        ),
+        (
+            "IN_PROGRESS POST_PRODUCTION_TRAFFIC_SHIFT MONITORING newest",
+            State::UnderWay,
+        ),
         ("IN_PROGRESS BAKE_TIME MONITORING newest", State::Shifted),
         ("A_STATE_TO_COME CLEAN_UP MONITORING newest", State::Shifted),
         ("SUCCESSFUL - MONITORING older", State::Succeeded),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::hook::HookTarget;
 use crate::observed::Service;
+use crate::trust::{Trust, trusted, trusting};
 
 /// Who assumes the role of a hook.
 const ECS: &str = "ecs.amazonaws.com";
@@ -50,7 +51,7 @@ pub struct Facts {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "service `{service}` has a hook that calls `{function}` with the role `{role}`, {given}, expected one that `ecs.amazonaws.com` may \
-     assume and that may invoke the function (hint: {remedy}; or name the stack's output HookRoleArn, `{own}`, in that hook)"
+     assume and that may invoke the function (hint: {remedy}; or name the stack's output HookRole, `{own}`, in that hook)"
 )]
 pub struct CannotInvoke {
     /// The service.
@@ -117,22 +118,28 @@ pub fn can_invoke(
     let (mut given, mut remedies, mut not_known) = (Vec::new(), Vec::new(), Vec::new());
     let name = invoker.role_name();
     match &facts.trust {
-        Said::Known(policy) if denies_ecs(policy) => {
-            given.push(format!("whose trust policy denies `{ECS}`"));
-            remedies.push("take that out of its trust policy".to_owned());
-        }
-        Said::Known(policy) if trusts_ecs(policy) => {}
-        Said::Known(policy) => {
-            given.push(match trusted(policy).as_slice() {
-                [] => "which no service may assume".to_owned(),
-                services => format!("which trusts `{}`", services.join("`, `")),
-            });
-            remedies.push(format!(
-                "`aws iam update-assume-role-policy --role-name {name} --policy-document '{}'`",
-                // The shell would take an apostrophe for the end.
-                trusting_ecs(policy).to_string().replace('\'', r"'\''")
-            ));
-        }
+        Said::Known(policy) => match Trust::of(policy, ECS) {
+            Trust::Given => {}
+            Trust::Denied => {
+                given.push(format!("whose trust policy denies `{ECS}`"));
+                remedies.push("take that out of its trust policy".to_owned());
+            }
+            Trust::NotKnown => not_known.push(format!(
+                "whether `{ECS}` may assume the role `{}` of a hook is not known: its trust policy has `NotAction` or `NotPrincipal`",
+                invoker.role
+            )),
+            Trust::NotGiven => {
+                given.push(match trusted(policy).as_slice() {
+                    [] => "which no service may assume".to_owned(),
+                    services => format!("which trusts `{}`", services.join("`, `")),
+                });
+                remedies.push(format!(
+                    "`aws iam update-assume-role-policy --role-name {name} --policy-document '{}'`",
+                    // The shell would take an apostrophe for the end.
+                    trusting(policy, ECS).to_string().replace('\'', r"'\''")
+                ));
+            }
+        },
         Said::NoRole => {
             given.push("which does not exist".to_owned());
             remedies.push("make it, with that trust and that permission".to_owned());
@@ -178,77 +185,6 @@ pub fn can_invoke(
         remedy: remedies.join(" and "),
         own: own.to_owned(),
     }))
-}
-
-/// Conditions are not judged: what ECS states of itself is not known here, and a wrong refusal would be worse than a rollback.
-fn trusts_ecs(policy: &Value) -> bool {
-    let mut statements = statements(policy).into_iter();
-    statements.any(|statement| speaks_of_ecs(statement, "Allow"))
-}
-
-fn denies_ecs(policy: &Value) -> bool {
-    let mut statements = statements(policy).into_iter();
-    statements.any(|statement| statement["Condition"].is_null() && speaks_of_ecs(statement, "Deny"))
-}
-
-fn speaks_of_ecs(statement: &Value, effect: &str) -> bool {
-    let services = services(statement);
-    let names_ecs = services
-        .iter()
-        .any(|service| *service == ECS || *service == "*");
-    statement["Effect"] == effect && assumes(statement) && names_ecs
-}
-
-/// The services that may assume the role.
-fn trusted(policy: &Value) -> Vec<String> {
-    let statements = statements(policy).into_iter();
-    let allow = statements.filter(|statement| statement["Effect"] == "Allow" && assumes(statement));
-    let services = allow.flat_map(|statement| services(statement));
-    services.map(str::to_owned).collect()
-}
-
-/// The policy with one more statement.
-fn trusting_ecs(policy: &Value) -> Value {
-    let mut all: Vec<Value> = statements(policy).into_iter().cloned().collect();
-    all.push(json!({
-        "Effect": "Allow", "Principal": { "Service": ECS }, "Action": "sts:AssumeRole",
-    }));
-    json!({ "Version": "2012-10-17", "Statement": all })
-}
-
-/// One statement may stand without a list.
-fn statements(policy: &Value) -> Vec<&Value> {
-    let all = &policy["Statement"];
-    match all.as_array() {
-        Some(statements) => statements.iter().collect(),
-        None => Some(all)
-            .filter(|one| one.is_object())
-            .into_iter()
-            .collect(),
-    }
-}
-
-fn assumes(statement: &Value) -> bool {
-    let actions = texts(&statement["Action"]);
-    let assuming = ["sts:assumerole", "sts:*", "*"];
-    actions
-        .iter()
-        .any(|action| assuming.contains(&action.to_lowercase().as_str()))
-}
-
-fn services(statement: &Value) -> Vec<&str> {
-    let principal = &statement["Principal"];
-    match principal.as_str() {
-        Some(everybody) => vec![everybody],
-        None => texts(&principal["Service"]),
-    }
-}
-
-fn texts(value: &Value) -> Vec<&str> {
-    match value.as_array() {
-        Some(texts) => texts.iter().filter_map(Value::as_str).collect(),
-        None => value.as_str().into_iter().collect(),
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use time::UtcDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Envelope, UnreadableEvent, detail, envelope, is_from_event_bridge, read};
+use super::{Envelope, UnreadableEvent, detail, envelope, is_from_event_bridge, read, time_of};
 use crate::ecs::Stage;
 use crate::names::{ClusterName, PauseHookId, ServiceDeploymentArn, ServiceName, shortened};
 
@@ -19,6 +19,8 @@ pub struct ServiceChange {
     pub cluster: ClusterName,
     /// The service.
     pub service: ServiceName,
+    /// When ECS announced it; none where a schedule looks.
+    pub at: Option<UtcDateTime>,
     /// What is announced.
     pub announced: Announced,
 }
@@ -74,6 +76,7 @@ impl ServiceChange {
         Ok(Some(Self {
             cluster: look.cluster,
             service: look.service,
+            at: None,
             announced: Announced::Routine(look.claim.map(Claim)),
         }))
     }
@@ -128,6 +131,7 @@ fn deployment_change(event: &Envelope) -> Result<ServiceChange, UnreadableEvent>
     Ok(ServiceChange {
         cluster,
         service,
+        at: Some(time_of(event)?),
         announced: match detail.event_name.as_str() {
             "SERVICE_DEPLOYMENT_IN_PROGRESS" => Announced::InProgress,
             "SERVICE_DEPLOYMENT_COMPLETED" | "SERVICE_DEPLOYMENT_FAILED" => Announced::Ended,
@@ -163,6 +167,7 @@ fn hook_change(event: &Envelope) -> Result<ServiceChange, UnreadableEvent> {
     Ok(ServiceChange {
         cluster: cluster.parse().map_err(|_| named(cluster))?,
         service: service.parse().map_err(|_| named(service))?,
+        at: Some(time_of(event)?),
         announced: match detail.event_name.as_str() {
             "HOOK_AWAITING_ACTION" => Announced::Waits(Pause {
                 hook: detail.hook_id,

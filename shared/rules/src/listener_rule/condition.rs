@@ -153,7 +153,8 @@ enum Token {
     This(char),
 }
 
-fn matches_ignoring_case(pattern: &str, text: &str) -> bool {
+/// Whether a pattern fits a text, in any case.
+pub(crate) fn matches_ignoring_case(pattern: &str, text: &str) -> bool {
     matches(&pattern.to_lowercase(), &text.to_lowercase(), Escapes::None)
 }
 

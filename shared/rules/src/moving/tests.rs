@@ -153,3 +153,22 @@ fn the_answer_names_hooks_roles_and_listeners() {
     assert!(listeners["production"].as_str().unwrap().ends_with("/2"));
     assert!(listeners["test"].as_str().unwrap().ends_with("/3"));
 }
+
+/// A Network Load Balancer has no rules: ECS takes the listener itself.
+#[test]
+fn behind_a_network_load_balancer_the_listeners_are_named() {
+    let head = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/net/web/1";
+    let mut group = group("CodeDeployDefault.ECSAllAtOnce", true);
+    group.production_listener = format!("{head}/2").parse().ok();
+    group.test_listener = format!("{head}/3").parse().ok();
+    let command = of("", &group).command;
+    let lines: Vec<&str> = command.lines().collect();
+    assert_eq!(
+        lines[1..3],
+        [
+            format!("production_rule='{head}/2'"),
+            format!("test_rule='{head}/3'")
+        ]
+    );
+    assert!(!command.contains("describe-rules"), "{command}");
+}

@@ -5,6 +5,7 @@ use super::reason::reason;
 use super::{Ending, Event, Outcome, Subject};
 use crate::config::Pipeline;
 use crate::names::{DeploymentId, RevisionArn};
+use crate::sanitize::line;
 
 /// What production is left on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,24 @@ impl Outcome {
         outcome.next = Some(next.to_owned());
         outcome.request_again(pipeline, ending.way);
         outcome.ending(ending)
+    }
+
+    /// Its production gate failed in an earlier deployment, and somebody deployed it again: what is deployed again is not judged.
+    pub(crate) fn shipped_again(
+        pipeline: &Pipeline,
+        deployment: &Subject,
+        why: &str,
+        ending: Ending,
+    ) -> Self {
+        let mut outcome = Self::shipped_unverified(pipeline, deployment, ending);
+        outcome.reason = Some(format!(
+            "the production traffic gate failed in an earlier deployment of this revision, and does not judge it again: {}",
+            line(why)
+        ));
+        outcome.next = Some(
+            "nothing to do where it was deployed again on purpose; otherwise correct the cause and push a new image".to_owned(),
+        );
+        outcome
     }
 
     /// Nobody judged it: another deployment took its place before, or the check did not run within an hour.

@@ -119,6 +119,11 @@ impl FromStr for Judged {
 pub enum GateState {
     /// It is not judged: it deploys what this stack did not register for the service, or what was judged before.
     Free,
+    /// It is not judged either: its revision failed in an earlier deployment, and somebody deploys it again.
+    FailedBefore {
+        /// Why it failed then.
+        reason: String,
+    },
     /// It is to be judged, unless its revision was deployed before: going back is never judged.
     Open,
     /// It passed.
@@ -148,15 +153,12 @@ impl GateState {
         }
         match Judged::of(definition) {
             None => Self::Open,
-            Some(judged) if judged.deployment != *deployment => Self::Free,
-            Some(Judged {
-                judgement: Judgement::Passed,
-                ..
-            }) => Self::Passed,
-            Some(Judged {
-                judgement: Judgement::Failed { back, reason },
-                ..
-            }) => Self::Failed { back, reason },
+            Some(judged) => match (judged.judgement, judged.deployment == *deployment) {
+                (Judgement::Passed, true) => Self::Passed,
+                (Judgement::Passed, false) => Self::Free,
+                (Judgement::Failed { back, reason }, true) => Self::Failed { back, reason },
+                (Judgement::Failed { back: _, reason }, false) => Self::FailedBefore { reason },
+            },
         }
     }
 }
@@ -193,7 +195,11 @@ impl GateState {
     ) -> Self {
         match self {
             Self::Open if before.any(|one| one == revision) => Self::Free,
-            Self::Open | Self::Free | Self::Passed | Self::Failed { .. } => self,
+            Self::Open
+            | Self::Free
+            | Self::FailedBefore { .. }
+            | Self::Passed
+            | Self::Failed { .. } => self,
         }
     }
 }
@@ -324,6 +330,13 @@ mod tests {
                 "passed production-traffic another",
                 "greenlight",
                 GateState::Free,
+            ),
+            (
+                "failed production-traffic another back:2 it failed",
+                "greenlight",
+                GateState::FailedBefore {
+                    reason: "it failed".to_owned(),
+                },
             ),
             (
                 &*format!("passed production-traffic {ID}"),

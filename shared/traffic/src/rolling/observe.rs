@@ -68,7 +68,7 @@ impl RollingGate {
             GateState::Passed | GateState::Failed { back: None, .. } => {
                 return not("it is judged already".to_owned());
             }
-            GateState::Free => {
+            GateState::Free | GateState::FailedBefore { .. } => {
                 return not(
                     "it deploys what this stack did not register for the service, or what was deployed before".to_owned(),
                 );
@@ -138,9 +138,10 @@ impl RollingGate {
         let due = self.due(started, call).await?;
         Ok(due.and_then(|due| match due.state {
             GateState::Open => Ok(()),
-            GateState::Free | GateState::Passed | GateState::Failed { .. } => {
-                Err("another call was faster".to_owned())
-            }
+            GateState::Free
+            | GateState::FailedBefore { .. }
+            | GateState::Passed
+            | GateState::Failed { .. } => Err("another call was faster".to_owned()),
         }))
     }
 

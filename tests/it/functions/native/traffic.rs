@@ -249,31 +249,29 @@ fn what_cannot_be_asked_is_said() {
     for count in ["requestedTaskCount", "runningTaskCount"] {
         no_tasks["targetServiceRevision"][count] = json!(0);
     }
-    for (service, deployment, expected) in [
+    for (service, expected) in [
         (
             no_test_rule,
-            waits(),
-            "green is healthy; nothing was asked: the service has no test listener rule",
+            "green is healthy, and nothing could be asked: the service has no test listener rule",
         ),
         (
             headless,
-            waits(),
-            "2 tasks of green run; nothing was asked: the service has no load balancer",
-        ),
-        (
-            none,
-            no_tasks,
-            "nothing was checked: the service's desired count is 0",
+            "2 tasks of green run, and nothing could be asked: the service has no load balancer",
         ),
     ] {
-        let invocation = with(service, deployment);
-        assert_eq!(status(&invocation), "SUCCEEDED", "{expected}");
+        let invocation = with(service, waits());
+        assert_eq!(status(&invocation), "FAILED", "{expected}");
         assert!(
-            reason(&invocation).contains(expected),
+            told(&invocation).ends_with(expected),
             "{}",
-            reason(&invocation)
+            told(&invocation)
         );
     }
+    let invocation = with(none, no_tasks);
+    assert_eq!(status(&invocation), "SUCCEEDED");
+    let expected = "nothing was checked: the service's desired count is 0";
+    let said = reason(&invocation);
+    assert!(said.contains(expected), "{said}");
     let mut elsewhere = service();
     elsewhere["loadBalancers"][0]["advancedConfiguration"]["alternateTargetGroupArn"] =
         json!(target_group("b"));

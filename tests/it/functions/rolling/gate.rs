@@ -1,26 +1,77 @@
 //! The production gate after a rolling update: what `check-production` does with a call that anybody who may invoke it can make, and after
 //! a call that died; and what `start-deployment` makes of it meanwhile.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use super::aws::*;
 use crate::functions::on_ecs::{FAMILY, HEAD, WAITS, marked};
-use crate::functions::wire::Answer::Says;
-use crate::functions::wire::{Function, Invocation, invoke_each};
+use crate::functions::wire::Answer::{Says, SaysXml};
+use crate::functions::wire::{Answer, Function, Invocation, invoke_each, page};
 
 const FAILED: &str = "failed production-traffic new back:2 /orders : wanted 200 got status 500";
 
+const ELB: &str = "arn:aws:elasticloadbalancing:eu-central-1:111122223333";
+
 fn gated() -> String {
+    asking("https://shop.example")
+}
+
+/// The pipeline, with production at this address.
+fn asking(base_url: &str) -> String {
     format!(
-        "{WAITS}[pipeline.production_traffic]\n[[pipeline.production_traffic.request]]\npath='/'\n"
+        "{WAITS}[pipeline.production_traffic]\nsettle_seconds=0\nbase_url='{base_url}'\n\
+         [[pipeline.production_traffic.request]]\npath='/'\n"
     )
+}
+
+fn target_group() -> String {
+    format!("{ELB}:targetgroup/web/1")
+}
+
+/// A load balancer with one listener, whose default rule forwards to the service's target group.
+fn load_balancer(operation: &str) -> Option<Answer> {
+    let group = target_group();
+    let text = match operation {
+        "DescribeTargetGroups" => format!(
+            "<TargetGroups><member><LoadBalancerArns><member>{ELB}:loadbalancer/app/shop/1</member></LoadBalancerArns></member>\
+             </TargetGroups>"
+        ),
+        "DescribeListeners" => format!(
+            "<Listeners><member><ListenerArn>{ELB}:listener/app/shop/1/2</ListenerArn>\
+             <LoadBalancerArn>{ELB}:loadbalancer/app/shop/1</LoadBalancerArn><Port>1</Port><Protocol>HTTP</Protocol></member>\
+             </Listeners>"
+        ),
+        "DescribeRules" => format!(
+            "<Rules><member><RuleArn>{ELB}:listener-rule/app/shop/1/2/3</RuleArn><Priority>default</Priority>\
+             <IsDefault>true</IsDefault><Actions><member><Type>forward</Type><ForwardConfig><TargetGroups><member>\
+             <TargetGroupArn>{group}</TargetGroupArn><Weight>1</Weight></member></TargetGroups></ForwardConfig></member></Actions>\
+             </member></Rules>"
+        ),
+        "DescribeLoadBalancers" => {
+            "<LoadBalancers><member><DNSName>127.0.0.2</DNSName></member></LoadBalancers>"
+                .to_owned()
+        }
+        "DescribeTargetHealth" => {
+            let healthy = "<member><Target><Id>10.0.0.1</Id></Target><TargetHealth><State>healthy</State></TargetHealth></member>";
+            format!(
+                "<TargetHealthDescriptions>{}</TargetHealthDescriptions>",
+                healthy.repeat(2)
+            )
+        }
+        _ => return None,
+    };
+    Some(SaysXml(text.into()))
 }
 
 /// Image `a` was deployed over `b` as `web:3`, and its gate has found this.
 fn judged(found: Option<&str>) -> State {
     let mut state = state();
+    state.world.load_balancers = json!([
+        {"containerName": "web", "containerPort": 80, "targetGroupArn": target_group()}
+    ]);
     let (definition, mut tags) = marked(3);
     let gate = found.map(|value| json!({"key": "greenlight:gate", "value": value}));
     tags.as_array_mut().unwrap().extend(gate);
@@ -29,13 +80,17 @@ fn judged(found: Option<&str>) -> State {
     state
 }
 
-/// `check-production` called for this deployment. The service has no load balancer, so nothing has to be asked.
+/// `check-production` called for this deployment, and a production that answers 200.
 fn judge(deployment: &str, state: &mut State) -> Invocation {
+    judge_at(page(200, ""), deployment, state)
+}
+
+fn judge_at(production: SocketAddr, deployment: &str, state: &mut State) -> Invocation {
     let arn = format!("{HEAD}:service-deployment/prod/web/{deployment}");
     let event = json!({"gate": {"cluster": "prod", "service": "web", "deployment": arn}});
     let shared = Arc::new(Mutex::new(state.clone()));
     let inner = Arc::clone(&shared);
-    let pipelines = gated();
+    let pipelines = asking(&format!("http://{production}"));
     let function = Function {
         name: "check-production",
         pipelines: &pipelines,
@@ -54,7 +109,7 @@ fn judge(deployment: &str, state: &mut State) -> Invocation {
                 }]);
                 Says(described)
             }
-            (_, answer) => answer,
+            (operation, answer) => load_balancer(operation).unwrap_or(answer),
         }
     };
     let invocation = invoke_each(&function, [event.to_string()], answer).remove(0);
@@ -86,6 +141,35 @@ fn what_was_found_is_written_down_once_and_told_at_once() {
     let again = judge("new", &mut state);
     assert_eq!(again.answer["answer"], Value::Null, "{}", again.answer);
     assert_eq!(did(&again), (0, 0));
+}
+
+/// A gate passes only on evidence: production is asked through what forwards to the service, or has failed.
+#[test]
+fn production_that_answers_badly_or_cannot_be_asked_fails_the_gate() {
+    let mut bad = judged(None);
+    let invocation = judge_at(page(500, ""), "new", &mut bad);
+    assert!(invocation.operations().contains(&"DescribeTargetGroups"));
+    let mut unreached = judged(None);
+    unreached.world.load_balancers = json!([]);
+    let unasked = judge("new", &mut unreached);
+    for (state, invocation, expected) in [
+        (&bad, &invocation, "500"),
+        (
+            &unreached,
+            &unasked,
+            "nothing could be asked: the service has no load balancer",
+        ),
+    ] {
+        assert_eq!(
+            invocation.answer["answer"], "FAILED",
+            "{}",
+            invocation.answer
+        );
+        let reason = text(&invocation.answer, "reason");
+        assert!(reason.contains(expected), "{reason}");
+        assert!(gate_mark(state).starts_with("failed production-traffic new back:2 "));
+        assert_eq!(did(invocation), (1, 1));
+    }
 }
 
 #[test]

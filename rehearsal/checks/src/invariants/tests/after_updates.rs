@@ -64,6 +64,22 @@ fn a_rolling_update_with_a_production_gate_is_told_by_what_that_found() {
             (|_| {}, &[]),
             (|r| drop(r.messages.pop()), &[7]),
             (|r| r.messages[2] = told("shipped", ARN, "a", 20), &[7, 7]),
+            // The way back has failed, and it is told as if the service had gone back.
+            (
+                |r| r.deployments[1].status = "ROLLBACK_FAILED".to_owned(),
+                &[7, 7],
+            ),
+            (
+                |r| {
+                    r.deployments[1].status = "ROLLBACK_FAILED".to_owned();
+                    r.messages[2] = told("failed", ARN, "a", 20);
+                },
+                &[],
+            ),
+            // There is none.
+            (|r| drop(r.deployments.pop()), &[7, 7]),
+            // It has succeeded, and it is told as if it had not.
+            (|r| r.messages[2] = told("failed", ARN, "a", 20), &[7, 7]),
             // Of the way back nothing is told by itself.
             (|r| r.messages.push(told("shipped", "back", "0", 20)), &[7]),
             (|r| r.messages.push(told("started", "back", "0", 13)), &[7]),

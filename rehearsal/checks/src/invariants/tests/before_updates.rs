@@ -2,7 +2,7 @@
 
 use record::Record;
 
-use super::of_ecs::{ARN, Change, check, native, rolling};
+use super::of_ecs::{ARN, Change, ID, check, native, rolling};
 use super::{and_pushed, at, migration, reconciliation, told};
 
 /// A rolling update with a migration before it.
@@ -57,14 +57,59 @@ fn a_migration_before_a_rolling_update_is_judged_once() {
             .messages
             .push(told("migration-failed", "web-2", "a", 3))
     };
-    let overdue: Change = |record| {
-        record.migrations[0].stopped_at = Some(at(34));
-        record.migrations[0].containers[0].end = None;
-        record.deployments.clear();
-        record.messages = vec![told("migration-failed", "web-2", "a", 34)];
-        record.pipelines[0].runs = Some("first".to_owned());
+    let with_other_container: Change = |record| and_another(record, "jobs");
+    let overdue_beside_another: Change = |record| {
+        overdue_alone(record);
+        and_another(record, "web");
     };
-    check(migrated, &[(twice, &[5]), (lie, &[5]), (overdue, &[5])]);
+    // One that never started has failed, too.
+    let unstarted_and_told: Change = |record| {
+        unstarted_alone(record);
+        record.messages = vec![told("migration-failed", "web-2", "a", 3)];
+    };
+    check(
+        migrated,
+        &[
+            (twice, &[5]),
+            (lie, &[5]),
+            (overdue_alone, &[5]),
+            (with_other_container, &[]),
+            (overdue_beside_another, &[5]),
+            (unstarted_alone, &[1, 5]),
+            (unstarted_and_told, &[]),
+        ],
+    );
+}
+
+/// Another pipeline, of another repository and service, whose migration may take longer.
+fn and_another(record: &mut Record, container: &str) {
+    let mut other = record.pipelines[0].clone();
+    for name in [&mut other.name, &mut other.service] {
+        "jobs".clone_into(name);
+    }
+    "shop/jobs".clone_into(&mut other.repository);
+    let gate = other.migration.as_mut().unwrap();
+    container.clone_into(&mut gate.container);
+    gate.limit_minutes = 55;
+    record.pipelines.push(other);
+}
+
+/// It ran for longer than its limit.
+fn overdue_alone(record: &mut Record) {
+    record.migrations[0].stopped_at = Some(at(34));
+    record.migrations[0].containers[0].end = None;
+    record.deployments.clear();
+    record.messages = vec![told("migration-failed", "web-2", "a", 34)];
+    record.pipelines[0].runs = Some("first".to_owned());
+}
+
+/// Its task stopped before it started, and nobody was told.
+fn unstarted_alone(record: &mut Record) {
+    record.migrations[0].started_at = None;
+    record.migrations[0].containers[0].end = None;
+    record.deployments.clear();
+    record.messages.clear();
+    record.pipelines[0].runs = Some("first".to_owned());
 }
 
 fn ended_with(record: &mut Record, exit_code: i32) {
@@ -99,4 +144,21 @@ fn moved_on(record: &mut Record) {
         told("shipped", ARN, "a", 20),
         told("failed", "b", "b", 30),
     ];
+}
+
+/// What was requested at the first start of a revision was not when it is deployed again.
+#[test]
+fn a_request_counts_for_the_first_deployment_of_its_revision() {
+    let again: Change = |record| {
+        moved_on(record);
+        record.reconciliations[0].asked = Some("web".to_owned());
+        record.messages.push(told("shipped", "again", "a", 47));
+        let mut again = record.deployments[0].clone();
+        again.id = ARN.replace(ID, "again");
+        again.created_at = at(40);
+        again.ended_at = Some(at(47));
+        record.deployments.push(again);
+        record.reconciliations.push(reconciliation(39, 41, None));
+    };
+    check(migrated, &[(again, &[2, 3])]);
 }

@@ -1,5 +1,6 @@
 //! Invariant 1: the newest image runs, or a message says why not.
 
+use super::of_ecs::{and_then_b, native, rolling};
 use super::*;
 
 #[test]
@@ -89,4 +90,60 @@ fn an_image_that_a_person_rolled_back_need_not_run() {
         },
         &[1],
     );
+}
+
+/// A rolling update that nothing would roll back goes on for ever: that is told after an hour, and no other deployment's.
+#[test]
+fn what_is_overdue_is_told_while_it_is() {
+    fn overdue(record: &mut Record, told_at: u64, ended_at: Option<u64>) {
+        let status = if ended_at.is_some() {
+            "STOPPED"
+        } else {
+            "IN_PROGRESS"
+        };
+        and_then_b(record, status, None);
+        record.deployments[1].ended_at = ended_at.map(at);
+        let arn = record.deployments[1].id.clone();
+        if let Some(ended_at) = ended_at {
+            record.messages.push(told("stopped", &arn, "b", ended_at));
+        }
+        record.messages.push(told("overdue", &arn, "b", told_at));
+    }
+    of_ecs::check(
+        rolling,
+        &[
+            (|record| overdue(record, 71, None), &[]),
+            (|record| overdue(record, 70, None), &[1, 7]),
+            (|record| overdue(record, 75, Some(80)), &[]),
+            // It had ended.
+            (|record| overdue(record, 85, Some(80)), &[7]),
+        ],
+    );
+    of_ecs::check(native, &[(|record| overdue(record, 71, None), &[1, 7])]);
+}
+
+/// ECS keeps the deployment from before the run, and nothing says as which version its image ran.
+#[test]
+fn what_ran_first_and_got_a_version_that_nothing_told_looks_rolled_back() {
+    fn versioned(record: &mut Record, heard: bool) {
+        record.pipelines[0].tag = "semver:^1".to_owned();
+        record.images[0].tags.push("1.3.0".to_owned());
+        record.pushes.push(Push {
+            heard,
+            ..push("first", 50, "1.3.0")
+        });
+    }
+    let not_first: Change = |record| {
+        versioned(record, false);
+        record.pipelines[0].ran_first = None;
+    };
+    of_ecs::check(
+        rolling,
+        &[
+            (|record| versioned(record, false), &[]),
+            (|record| versioned(record, true), &[1]),
+            (not_first, &[1]),
+        ],
+    );
+    check_rule("semver:^1", |record| versioned(record, false), &[1]);
 }

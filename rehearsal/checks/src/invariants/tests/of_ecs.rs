@@ -100,7 +100,7 @@ pub(super) fn check(whole: fn() -> Record, changes: &[(Change, &[u8])]) {
 }
 
 /// The newer image `b` is deployed, and ends with this status and message.
-fn and_then_b(record: &mut Record, status: &str, outcome: Option<&str>) {
+pub(super) fn and_then_b(record: &mut Record, status: &str, outcome: Option<&str>) {
     and_pushed(record);
     record.reconciliations.push(reconciliation(10, 12, None));
     record.revisions.push(revision("web:3", "b", 11));
@@ -220,6 +220,22 @@ fn what_was_superseded_is_due_again() {
         &[
             (|record| again(record, "first"), &[]),
             (|record| again(record, "a"), &[2]),
+            // Two of one moment: the earlier one supersedes nothing.
+            (
+                |record| {
+                    again(record, "first");
+                    record.deployments[1].created_at = at(2);
+                },
+                &[],
+            ),
+            (
+                |record| {
+                    again(record, "first");
+                    record.deployments[1].created_at = at(2);
+                    record.deployments.swap(0, 1);
+                },
+                &[2],
+            ),
             (
                 |record| {
                     again(record, "first");
@@ -317,6 +333,17 @@ fn a_migration_is_judged_once() {
                     record.hooks[0].answers[1].status = "FAILED".to_owned();
                     record.aws_calls =
                         vec![denied("run-migration", 2), denied("report-outcome", 4)];
+                },
+                &[5, 8],
+            ),
+            // It could, and could not do something else.
+            (
+                |record| {
+                    record.hooks[0].answers[1].status = "FAILED".to_owned();
+                    record.aws_calls = vec![AwsCall {
+                        operation: "StopTask".to_owned(),
+                        ..denied("run-migration", 4)
+                    }];
                 },
                 &[5, 8],
             ),

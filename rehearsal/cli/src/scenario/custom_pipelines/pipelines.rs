@@ -40,6 +40,8 @@ pub(crate) struct Pipeline {
     /// The time that the listener's nodes get to route to green.
     pub(crate) settle_seconds: u64,
     pub(crate) requests: Vec<Request>,
+    /// The host that requests name.
+    pub(crate) host: Option<String>,
     /// The production traffic gate: the same, after the shift.
     pub(crate) production: Option<ProductionGate>,
 }
@@ -193,6 +195,9 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
             .unwrap_or_default(),
         settle_seconds: number(given.get("test_traffic"), "settle_seconds").unwrap_or(15),
         requests,
+        host: given
+            .get("test_traffic")
+            .and_then(|gate| Some(gate.get("host")?.as_str()?.to_owned())),
         production,
         cluster,
         service,

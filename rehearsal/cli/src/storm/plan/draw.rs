@@ -74,28 +74,18 @@ fn plan(seed: u64) -> Plan {
     // One stream of random numbers feeds all draws: an additional draw changes all later ones. Therefore the world
     // comes first, then its faults, and last the steps, which are extended most often.
     let chances = chances(&mut drawn);
-    let mut pipelines = pipelines(&mut drawn);
-    // The production gate was added later: it is drawn separately, so that earlier seeds keep their other draws.
-    let mut later_drawn = Drawn::new(seed.rotate_left(32));
-    for pipeline in &mut pipelines {
-        pipeline.checks_production = later_drawn.chance(50) && !pipeline.asks.is_empty();
-    }
-    of_ecs::deployers(seed, &mut pipelines);
-    let mut assumptions: Vec<Assumption> = Assumption::ALL
+    let pipelines = pipelines(&mut drawn);
+    let is_of_ecs = pipelines.iter().any(|one| one.deployer.is_ecs());
+    let assumptions: Vec<Assumption> = Assumption::ALL
         .iter()
         .copied()
-        .filter(|one| !LATER.contains(one) && !one.is_of_service_deployments())
+        .filter(|one| is_of_ecs || !one.is_of_service_deployments())
         .filter(|_| drawn.chance(chances.assumed))
         .collect();
-    assumptions.extend(later(seed, chances));
     let all: Vec<&Pipeline> = pipelines.iter().collect();
     let mut delivery_faults = faults::delivery_faults(&mut drawn, chances, &all, &faults::RULES);
     let mut call_faults = faults::call_faults(&mut drawn, chances, &pipelines, &assumptions);
-    let of_production =
-        faults::call_faults_of_production(&mut later_drawn, chances, &pipelines, &assumptions);
-    call_faults.extend(of_production);
-    let of_ecs = of_ecs::further(seed, chances, &pipelines);
-    assumptions.extend(of_ecs.assumptions);
+    let of_ecs = of_ecs::faults(&mut drawn, chances, &pipelines);
     delivery_faults.extend(of_ecs.delivery_faults);
     call_faults.extend(of_ecs.call_faults);
     let mut steps = Vec::new();
@@ -116,22 +106,6 @@ fn plan(seed: u64) -> Plan {
         steps,
         broken_unseen: drawn.broken_unseen,
     }
-}
-
-/// Assumptions that were added later: they are drawn separately, so that earlier seeds keep their other draws.
-const LATER: [Assumption; 6] = [
-    Assumption::NodesLearnLate,
-    Assumption::TasksStatePlatformDigests,
-    Assumption::ListenerRulesFollow,
-    Assumption::MissingAlarmStops,
-    Assumption::PastScheduleIsRefused,
-    Assumption::TasksDoNotNameTheirTaskSet,
-];
-
-fn later(seed: u64, chances: Chances) -> Vec<Assumption> {
-    let mut rng = Rng::with_seed(!seed);
-    let held = |_: &Assumption| rng.u8(0..100) < chances.assumed;
-    LATER.into_iter().filter(held).collect()
 }
 
 fn chances(drawn: &mut Drawn) -> Chances {
@@ -162,6 +136,13 @@ fn pipeline(drawn: &mut Drawn, service: &'static str, shared: bool) -> Pipeline 
     } else {
         format!("shop/{service}")
     };
+    let deployer = drawn.one(&of_ecs::DEPLOYERS);
+    let mut asks = drawn.one(asks).to_vec();
+    let checks_production = drawn.chance(50) && !asks.is_empty();
+    // There is no green that test traffic could ask.
+    if deployer == Deployer::Rolling && !checks_production {
+        asks.clear();
+    }
     Pipeline {
         service,
         cluster: drawn.one(&CLUSTERS),
@@ -170,8 +151,8 @@ fn pipeline(drawn: &mut Drawn, service: &'static str, shared: bool) -> Pipeline 
         when_busy: drawn.one(&["wait", "replace"]),
         termination_wait: drawn.one(&["cut", "keep"]),
         migrates: drawn.chance(60),
-        asks: drawn.one(asks).to_vec(),
-        checks_production: false,
+        asks,
+        checks_production,
         deployment_config: drawn.one(&[
             "CodeDeployDefault.ECSAllAtOnce",
             "CodeDeployDefault.ECSCanary10Percent5Minutes",
@@ -180,7 +161,7 @@ fn pipeline(drawn: &mut Drawn, service: &'static str, shared: bool) -> Pipeline 
         ready_wait: drawn.chance(10).then_some(minutes(10)),
         blue_stays: drawn.one(&[minutes(0), minutes(5), minutes(60)]),
         rolls_back_on_stop: drawn.chance(90),
-        deployer: Deployer::CodeDeploy,
+        deployer,
     }
 }
 
@@ -246,9 +227,9 @@ fn broken(drawn: &mut Drawn, image: ImageSettings, pipelines: &[Pipeline]) -> Im
         "slow:/orders:150",
         "slow:/:80",
     ]);
-    let is_unseen = pipelines.iter().any(|pipeline| {
-        pipeline.repository == image.repository && !pipeline.asks.contains(&ORDERS)
-    });
+    let is_unseen = pipelines
+        .iter()
+        .any(|pipeline| pipeline.repository == image.repository && !pipeline.is_kept_from(ORDERS));
     if how.starts_with("answers") && is_unseen {
         drawn.broken_unseen.push(image.version.clone());
     }

@@ -35,9 +35,8 @@ pub(super) const RULES: [(&str, Told); 4] = [
 /// The rule whose events are about a repository rather than a service.
 const PUSHES: &str = "StartDeploymentPush";
 
-/// The calls of each function that storms inject faults into. It is a choice, not the list of its permissions: another call
-/// more would change the draws of every seed.
-const CALLS: [(&str, &[&str]); 5] = [
+/// The calls of each function that storms inject faults into: a choice, not the list of its permissions.
+const CALLS: [(&str, &[&str]); 6] = [
     (
         "start-deployment",
         &[
@@ -95,19 +94,23 @@ const CALLS: [(&str, &[&str]); 5] = [
             "sns:Publish",
         ],
     ),
+    (
+        CHECKS_PRODUCTION,
+        &[
+            "codedeploy:GetDeployment",
+            "codedeploy:PutLifecycleEventHookExecutionStatus",
+            "ecs:DescribeServices",
+            "elasticloadbalancing:DescribeListeners",
+            "sns:Publish",
+        ],
+    ),
 ];
 
-/// The same, of the function that is called where a pipeline checks production.
-const CALLS_OF_PRODUCTION: (&str, &[&str]) = (
-    "check-production",
-    &[
-        "codedeploy:GetDeployment",
-        "codedeploy:PutLifecycleEventHookExecutionStatus",
-        "ecs:DescribeServices",
-        "elasticloadbalancing:DescribeListeners",
-        "sns:Publish",
-    ],
-);
+/// Called where a pipeline checks production.
+pub(super) const CHECKS_PRODUCTION: &str = "check-production";
+
+/// The functions that CodeDeploy calls as hooks.
+const HOOKS: [&str; 3] = ["run-migration", "check-test-traffic", CHECKS_PRODUCTION];
 
 /// The cheap kinds: with the others, an SDK waits in real time, and there are many storms.
 const KINDS: [Fault; 4] = [
@@ -176,40 +179,18 @@ pub(super) fn call_faults(
     let mut faults = Vec::new();
     for pipeline in pipelines {
         for (function, operations) in CALLS {
-            if !drawn.chance(chances.call_fault) {
+            let is_called = function != CHECKS_PRODUCTION || pipeline.checks_production;
+            if !is_called || !drawn.chance(chances.call_fault) {
                 continue;
             }
             for _ in 0..drawn.rng.u32(1..=FAULTS_AT_MOST) {
                 // Drawn even if not injected: an assumption must not change later draws.
                 let planned = call_fault(drawn, pipeline, function, operations);
-                let is_hook = matches!(function, "run-migration" | "check-test-traffic");
+                let is_hook = HOOKS.contains(&function);
                 if !(is_hook && once) {
                     faults.push(planned);
                 }
             }
-        }
-    }
-    faults
-}
-
-/// A hook that is called once gets none, as in [`call_faults`].
-pub(super) fn call_faults_of_production(
-    drawn: &mut Drawn,
-    chances: Chances,
-    pipelines: &[Pipeline],
-    assumptions: &[Assumption],
-) -> Vec<Planned> {
-    if assumptions.contains(&Assumption::HookIsCalledSynchronously) {
-        return Vec::new();
-    }
-    let (function, operations) = CALLS_OF_PRODUCTION;
-    let mut faults = Vec::new();
-    for pipeline in pipelines
-        .iter()
-        .filter(|pipeline| pipeline.checks_production)
-    {
-        if drawn.chance(chances.call_fault) {
-            faults.push(call_fault(drawn, pipeline, function, operations));
         }
     }
     faults

@@ -53,7 +53,7 @@ fn get_role(call: Call<'_>) -> Answer {
     Ok(json!({ "Role": {
         "Path": path_of(&role),
         "RoleName": name,
-        "RoleId": "AROAREHEARSAL",
+        "RoleId": "AROAREHEARSAL0000001",
         "Arn": role.role_arn,
         "CreateDate": "2026-01-01T00:00:00Z",
         // URL-encoded, as RFC 3986 has it.

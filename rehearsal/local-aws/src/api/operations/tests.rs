@@ -31,6 +31,7 @@ async fn world(assumptions: Assumptions) -> World {
         indexes: Vec::new(),
         services: Vec::new(),
         sample_service: PathBuf::new(),
+        programs: Default::default(),
         dwell: crate::clock::DWELL,
         pace: crate::clock::Pace::Real,
         faults: Vec::new(),

@@ -122,6 +122,7 @@ async fn world_with(setup: &Setup, function: lambda::Function) -> World {
         indexes: Vec::new(),
         services: vec![service(setup)],
         sample_service: PathBuf::from("no task is started"),
+        programs: Default::default(),
         dwell: crate::clock::DWELL,
         pace: crate::clock::Pace::Real,
         faults: Vec::new(),

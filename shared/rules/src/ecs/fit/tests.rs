@@ -48,7 +48,33 @@ fn hook(text: &str) -> Hook {
 fn on_native(more: &str, hooks: &[&str]) -> String {
     let mut service = Service::for_tests();
     service.configuration.hooks = hooks.iter().map(|text| hook(text)).collect();
+    service.load_balancers = vec![balancer(Some(rule("production")), Some(rule("test")))];
     said(fits_native(&pipeline(more), &service, &functions()))
+}
+
+fn rule(name: &str) -> TrafficRule {
+    let arn = format!(
+        "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener-rule/app/web/1/2/{name}"
+    );
+    TrafficRule::Rule(arn.parse().unwrap())
+}
+
+fn balancer(production: Option<TrafficRule>, test: Option<TrafficRule>) -> LoadBalancer {
+    let group =
+        "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web/0123456789abcdef";
+    LoadBalancer {
+        target: LoadBalancerTarget {
+            container: "web".parse().unwrap(),
+            port: 8080,
+            target_group: Some(group.parse().unwrap()),
+        },
+        advanced: Some(Advanced {
+            alternate_target_group: None,
+            production_rule: production,
+            test_rule: test,
+            role: None,
+        }),
+    }
 }
 
 fn on_rolling(more: &str, service: &Service) -> String {
@@ -94,11 +120,11 @@ fn a_native_service_fits_with_a_hook_for_every_configured_gate() {
 
 #[test]
 fn a_gate_whose_hook_is_missing_at_a_fitting_stage_is_refused_with_the_hook_to_add() {
-    assert_snapshot!(on_native(MIGRATION, &["other@PRE_SCALE_UP", "pause@PRE_SCALE_UP"]), @"service `prod/web` has no hook that calls `arn:run-migration` at PRE_SCALE_UP or POST_SCALE_UP, expected one for the pipeline's `migration` (hint: add to `LifecycleHooks` of the service's `DeploymentConfiguration`: `{HookTargetArn: \"arn:run-migration\", RoleArn: <the stack's output HookRoleArn>, LifecycleStages: [PRE_SCALE_UP]}`)");
-    assert_snapshot!(on_native(MIGRATION, &["run-migration@POST_TEST_TRAFFIC_SHIFT"]), @"service `prod/web` calls `arn:run-migration` at POST_TEST_TRAFFIC_SHIFT, and not at PRE_SCALE_UP or POST_SCALE_UP, expected one for the pipeline's `migration` (hint: add to `LifecycleHooks` of the service's `DeploymentConfiguration`: `{HookTargetArn: \"arn:run-migration\", RoleArn: <the stack's output HookRoleArn>, LifecycleStages: [PRE_SCALE_UP]}`)");
-    assert_snapshot!(on_native(TEST, &["check-test-traffic@TEST_TRAFFIC_SHIFT"]), @"service `prod/web` calls `arn:check-test-traffic` at TEST_TRAFFIC_SHIFT, and not at POST_TEST_TRAFFIC_SHIFT, expected one for the pipeline's `test_traffic` (hint: add to `LifecycleHooks` of the service's `DeploymentConfiguration`: `{HookTargetArn: \"arn:check-test-traffic\", RoleArn: <the stack's output HookRoleArn>, LifecycleStages: [POST_TEST_TRAFFIC_SHIFT]}`)");
-    assert_snapshot!(on_native(PRODUCTION, &[]), @"service `prod/web` has no hook that calls `arn:check-production` at POST_PRODUCTION_TRAFFIC_SHIFT, expected one for the pipeline's `production_traffic` (hint: add to `LifecycleHooks` of the service's `DeploymentConfiguration`: `{HookTargetArn: \"arn:check-production\", RoleArn: <the stack's output HookRoleArn>, LifecycleStages: [POST_PRODUCTION_TRAFFIC_SHIFT]}`)");
-    assert_snapshot!(on_native(MIGRATION, &["run-migration@PRE_SCALE_UP-"]), @"service `prod/web` has a hook that calls `arn:run-migration` without `roleArn`, expected the role with which ECS invokes it (hint: `RoleArn: <the stack's output HookRoleArn>` in that hook)");
+    assert_snapshot!(on_native(MIGRATION, &["other@PRE_SCALE_UP", "pause@PRE_SCALE_UP"]), @"service `prod/web` has no hook that calls `arn:run-migration` at PRE_SCALE_UP or POST_SCALE_UP, expected one for the pipeline's `migration` (hint: add to `LifecycleHooks` of the service's `DeploymentConfiguration`: `{HookTargetArn: \"arn:run-migration\", RoleArn: <the stack's output HookRole>, LifecycleStages: [PRE_SCALE_UP]}`)");
+    assert_snapshot!(on_native(MIGRATION, &["run-migration@POST_TEST_TRAFFIC_SHIFT"]), @"service `prod/web` calls `arn:run-migration` at POST_TEST_TRAFFIC_SHIFT, and not at PRE_SCALE_UP or POST_SCALE_UP, expected one for the pipeline's `migration` (hint: add to `LifecycleHooks` of the service's `DeploymentConfiguration`: `{HookTargetArn: \"arn:run-migration\", RoleArn: <the stack's output HookRole>, LifecycleStages: [PRE_SCALE_UP]}`)");
+    assert_snapshot!(on_native(TEST, &["check-test-traffic@TEST_TRAFFIC_SHIFT"]), @"service `prod/web` calls `arn:check-test-traffic` at TEST_TRAFFIC_SHIFT, and not at POST_TEST_TRAFFIC_SHIFT, expected one for the pipeline's `test_traffic` (hint: add to `LifecycleHooks` of the service's `DeploymentConfiguration`: `{HookTargetArn: \"arn:check-test-traffic\", RoleArn: <the stack's output HookRole>, LifecycleStages: [POST_TEST_TRAFFIC_SHIFT]}`)");
+    assert_snapshot!(on_native(PRODUCTION, &[]), @"service `prod/web` has no hook that calls `arn:check-production` at POST_PRODUCTION_TRAFFIC_SHIFT, expected one for the pipeline's `production_traffic` (hint: add to `LifecycleHooks` of the service's `DeploymentConfiguration`: `{HookTargetArn: \"arn:check-production\", RoleArn: <the stack's output HookRole>, LifecycleStages: [POST_PRODUCTION_TRAFFIC_SHIFT]}`)");
+    assert_snapshot!(on_native(MIGRATION, &["run-migration@PRE_SCALE_UP-"]), @"service `prod/web` has a hook that calls `arn:run-migration` without `roleArn`, expected the role with which ECS invokes it (hint: `RoleArn: <the stack's output HookRole>` in that hook)");
 }
 
 #[test]
@@ -165,7 +191,41 @@ fn a_rolling_update_has_no_hook_so_what_needs_one_is_refused() {
     let alone = format!("{MIGRATION}alone = true\n");
     assert_snapshot!(on_rolling(&alone, &protected()), @"pipeline `web` has `migration.alone`, and ECS itself deploys to `prod/web`, where a migration runs in the revision that is deployed (hint: take `alone` out)");
     // Held after the update, by a step of Greenlight's own.
-    assert_eq!(on_rolling(PRODUCTION, &protected()), "fits");
+    let mut reached = protected();
+    reached.load_balancers = vec![balancer(None, None)];
+    assert_eq!(on_rolling(PRODUCTION, &reached), "fits");
+}
+
+/// A gate whose requests reach nothing would pass unasked, or fail every deployment late.
+#[test]
+fn requests_that_no_load_balancer_leads_anywhere_are_refused() {
+    assert_snapshot!(on_rolling(PRODUCTION, &protected()), @"pipeline `web` has requests in `production_traffic`, and no load balancer of `prod/web` has a target group, so nothing could be asked (hint: put the service behind a load balancer, or take the requests out)");
+    let mut classic = protected();
+    classic.load_balancers = vec![balancer(None, None)];
+    classic.load_balancers[0].target.target_group = None;
+    let by_address = PRODUCTION.replacen('\n', "\nbase_url = 'https://shop.example'\n", 1);
+    for (more, service) in [(PRODUCTION, &classic), (&by_address, &protected())] {
+        assert_eq!(
+            on_rolling(more, service),
+            on_rolling(PRODUCTION, &protected())
+        );
+    }
+    let native = |more: &str, balancers: Vec<LoadBalancer>| {
+        let mut service = Service::for_tests();
+        let hooks = [
+            "check-test-traffic@POST_TEST_TRAFFIC_SHIFT",
+            "check-production@POST_PRODUCTION_TRAFFIC_SHIFT",
+        ];
+        service.configuration.hooks = hooks.map(hook).to_vec();
+        service.load_balancers = balancers;
+        said(fits_native(&pipeline(more), &service, &functions()))
+    };
+    let no_test_rule = || vec![balancer(Some(rule("production")), None)];
+    assert_snapshot!(native(TEST, no_test_rule()), @"pipeline `web` has requests in `test_traffic`, and no load balancer of `prod/web` has a `testListenerRule`, so nothing could be asked (hint: name one in `AdvancedConfiguration` of the service's `LoadBalancers`, or take the requests out)");
+    assert_eq!(native(TEST, Vec::new()), native(TEST, no_test_rule()));
+    assert_eq!(native("[pipeline.test_traffic]\n", Vec::new()), "fits");
+    assert_eq!(native(PRODUCTION, no_test_rule()), "fits");
+    assert_snapshot!(native(PRODUCTION, Vec::new()), @"pipeline `web` has requests in `production_traffic`, and no load balancer of `prod/web` has a `productionListenerRule`, so nothing could be asked (hint: name one in `AdvancedConfiguration` of the service's `LoadBalancers`, or take the requests out)");
 }
 
 #[test]

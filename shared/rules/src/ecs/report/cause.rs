@@ -79,7 +79,7 @@ pub(super) fn causes(pipeline: &Pipeline, observed: &Observed) -> Vec<String> {
     let failed = |gate, reason: &str| format!("{} failed: {}", name(gate), line(reason));
     causes.extend(match &observed.gate {
         GateState::Failed { back: _, reason } => Some(failed(Gate::ProductionTraffic, reason)),
-        GateState::Free | GateState::Open | GateState::Passed => {
+        GateState::Free | GateState::FailedBefore { .. } | GateState::Open | GateState::Passed => {
             mark_of(observed).map(|mark| failed(mark.gate, &mark.reason))
         }
     });

@@ -156,6 +156,10 @@ fn shipped(pipeline: &Pipeline, observed: &Observed, subject: &Subject) -> Resul
         let ending = ending(observed);
         return Ok(Outcome::shipped_elsewhere(pipeline, subject, why, ending));
     }
+    if let GateState::FailedBefore { reason } = &observed.gate {
+        let ending = ending(observed);
+        return Ok(Outcome::shipped_again(pipeline, subject, reason, ending));
+    }
     Ok(match observed.is_first {
         true => Outcome::service_created(pipeline, subject, running, ending(observed)),
         false => Outcome::shipped(pipeline, subject, running, ending(observed)),

@@ -1,8 +1,10 @@
 //! What is still to be told of a service deployment.
 
+use std::time::Duration;
+
 use super::told::Told;
 use crate::ecs::{Listed, ServiceDeployment, Status};
-use crate::events::{Announced, Pause};
+use crate::events::{Announced, Pause, ServiceChange};
 use crate::names::ServiceDeploymentArn;
 
 /// What is told of a deployment.
@@ -124,14 +126,26 @@ pub fn due(
     due.into_iter().filter(|what| !is_told(what)).collect()
 }
 
-/// Whether ECS does not list the newest deployment yet: one that has just begun appears a moment after it has.
-pub fn lacks_the_newest(listed: &[Listed], announced: &Announced) -> bool {
-    let newest_is_stopped = listed
-        .first()
-        .is_some_and(|newest| newest.status == Status::Stopped);
+/// How long before its event a deployment that begins may have been created, if nothing keeps it waiting.
+const BEGINS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Whether ECS does not list the newest deployment yet: one that has just begun appears a moment after it has. Only an event can
+/// be about such a one; and not one whose deployment is listed, however late it is delivered.
+pub fn lacks_the_newest(listed: &[Listed], change: &ServiceChange) -> bool {
     // Most are stopped by a newer one.
-    newest_is_stopped
-        || (*announced == Announced::InProgress && listed.iter().all(|one| one.status.has_ended()))
+    let is_stopped = |newest: &Listed| newest.status == Status::Stopped;
+    let newest_is_stopped = listed.first().is_some_and(is_stopped);
+    match change.announced {
+        Announced::Ended => newest_is_stopped,
+        Announced::InProgress => {
+            let may_be_it = |one: &Listed| {
+                let begins = |at| one.created_at + BEGINS_WITHIN >= at;
+                !one.status.has_ended() || change.at.is_some_and(begins)
+            };
+            newest_is_stopped || !listed.iter().any(may_be_it)
+        }
+        Announced::Waits(_) | Announced::Routine(_) | Announced::Other => false,
+    }
 }
 
 /// Whether it is still meant to succeed: of one that is being stopped or goes back already, its end says more.

@@ -35,7 +35,10 @@ pub fn add_ways_back(all: &mut [Observed]) {
         };
         let back = match failed.gate {
             GateState::Failed { back, .. } => back,
-            GateState::Free | GateState::Open | GateState::Passed => None,
+            GateState::Free
+            | GateState::FailedBefore { .. }
+            | GateState::Open
+            | GateState::Passed => None,
         };
         let from = &failed.target.revision.revision;
         let is_next = failed
@@ -52,19 +55,23 @@ pub fn add_ways_back(all: &mut [Observed]) {
 
 /// What is done about this, which is still to be told.
 pub fn telling(observed: &Observed, what: &What) -> Telling {
-    if observed.goes_back {
-        return Telling::Never;
-    }
     match what {
+        // A way back that never ends is told by nothing else.
+        What::Overdue => return Telling::Now,
+        What::Ended(_) | What::Started | What::Waits(_) if observed.goes_back => {
+            return Telling::Never;
+        }
         What::Ended(End::Shipped) => {}
         What::Ended(End::RolledBack | End::RollbackFailed | End::Stopped)
         | What::Started
-        | What::Overdue
         | What::Waits(_) => return Telling::Now,
     }
     let newer = observed.newer.as_ref();
     match &observed.gate {
-        GateState::Free | GateState::Passed | GateState::Failed { back: None, .. } => Telling::Now,
+        GateState::Free
+        | GateState::FailedBefore { .. }
+        | GateState::Passed
+        | GateState::Failed { back: None, .. } => Telling::Now,
         // Another deployment took its place: there is nothing left to judge.
         GateState::Open if newer.is_some() => Telling::Now,
         GateState::Open => Telling::AfterTheGate,
@@ -91,7 +98,7 @@ pub(super) fn judged(
     };
     let newer = observed.newer.as_ref();
     match &observed.gate {
-        GateState::Free | GateState::Passed => None,
+        GateState::Free | GateState::FailedBefore { .. } | GateState::Passed => None,
         GateState::Open => {
             let by = newer.map(|newer| newer.arn.id());
             Some(Outcome::not_judged(

@@ -41,11 +41,53 @@ fn a_role_that_ecs_may_assume_and_that_may_invoke_is_accepted() {
               "Condition": { "StringEquals": { "aws:SourceAccount": "111122223333" } } },
             { "Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole", "Condition": { "Bool": { "a:b": "true" } } },
         ] }),
+        trust_of("sts:Assume*"),
+        trust_of("STS:assume?ole"),
+        trust_of("*:*Role"),
     ] {
         assert_eq!(
             judged(Said::Known(policy.clone()), allowed()),
             "can",
             "{policy}"
+        );
+    }
+}
+
+fn trust_of(action: &str) -> Value {
+    json!({ "Statement": {
+        "Effect": "Allow", "Principal": { "Service": "ecs.amazonaws.com" }, "Action": action,
+    } })
+}
+
+/// What a policy leaves out is not evaluated, so it never refuses.
+#[test]
+fn a_trust_that_names_what_it_leaves_out_is_not_known() {
+    let allow = trust("Allow", json!("ecs.amazonaws.com"))["Statement"][0].clone();
+    for policy in [
+        json!({ "Effect": "Allow", "Principal": "*", "NotAction": "sts:TagSession" }),
+        json!({ "Effect": "Allow", "NotPrincipal": { "AWS": "111122223333" }, "Action": "sts:AssumeRole" }),
+        json!([allow, { "Effect": "Deny", "Principal": "*", "NotAction": "sts:AssumeRole" }]),
+    ] {
+        let found = judged(
+            Said::Known(json!({ "Statement": policy })),
+            Said::Known("allowed"),
+        );
+        assert!(
+            found.ends_with("is not known: its trust policy has `NotAction` or `NotPrincipal`"),
+            "{found}"
+        );
+    }
+    for action in [
+        "sts:AssumeRoleWith*",
+        "sts:Tag*",
+        "sts:AssumeRol",
+        "ssts:AssumeRole",
+        "sts:AssumeRole?",
+    ] {
+        let found = judged(Said::Known(trust_of(action)), Said::Known("allowed"));
+        assert!(
+            found.starts_with("which no service may assume"),
+            "{action}: {found}"
         );
     }
 }

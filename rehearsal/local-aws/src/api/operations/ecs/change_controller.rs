@@ -15,21 +15,14 @@ use crate::ecs::service::Service;
 use crate::service_deployment::configuration::DeploymentConfiguration;
 use crate::service_deployment::controller::{Controller, EcsManaged};
 
-/// Who deploys the service after the request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Controlled {
-    AsBefore,
-    ByEcs,
-}
-
-/// What the request asks of the controller. AWS lists CODE_DEPLOY to ECS, and from and to EXTERNAL; ECS to CODE_DEPLOY is not
-/// among them.
-pub(super) fn controlled(call: Call<'_>, now: &Controller) -> Result<Controlled, ApiError> {
+/// Whether the request moves a service of CODE_DEPLOY to ECS. AWS lists that, and from and to EXTERNAL; ECS to CODE_DEPLOY is not among
+/// them.
+pub(super) fn moves_to_ecs(call: Call<'_>, now: &Controller) -> Result<bool, ApiError> {
     let given = call.input.structure("deploymentController")?;
     match given.map(|given| given.required_text("type")).transpose()? {
-        None => Ok(Controlled::AsBefore),
-        Some(same) if same == now.as_str() => Ok(Controlled::AsBefore),
-        Some("ECS") if *now == Controller::CodeDeploy => Ok(Controlled::ByEcs),
+        None => Ok(false),
+        Some(same) if same == now.as_str() => Ok(false),
+        Some("ECS") if *now == Controller::CodeDeploy => Ok(true),
         Some(other @ ("ECS" | "EXTERNAL")) => Err(invalid(not_simulated(&format!(
             "a change of the deployment controller from {} to {other}",
             now.as_str()

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::change_controller::{self, Controlled};
+use super::change_controller;
 use super::load_balancers::{self, Balanced};
 use super::placement;
 use super::services::{described, invalid, on_service, service};
@@ -50,25 +50,22 @@ pub(super) const NOT_SIMULATED: [&str; 6] = [
 
 fn update_service(call: Call<'_>) -> Answer {
     let service = call.aws.ecs.read(|state| service(call, state).cloned())?;
-    let controlled = change_controller::controlled(call, &service.controller)?;
-    match (&service.controller, controlled) {
-        (Controller::CodeDeploy, Controlled::ByEcs) => {
-            let managed = change_controller::move_to_ecs(call, &service)?;
-            update_here(call, &service, &managed)
-        }
-        (Controller::CodeDeploy, Controlled::AsBefore) => {
+    if change_controller::moves_to_ecs(call, &service.controller)? {
+        let managed = change_controller::move_to_ecs(call, &service)?;
+        return update_here(call, &service, &managed);
+    }
+    match &service.controller {
+        Controller::CodeDeploy => {
             let by = "a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.";
             update_elsewhere(call, &service, by)
         }
         // Inferred from the sentence for CODE_DEPLOY.
-        (Controller::External, Controlled::AsBefore | Controlled::ByEcs) => {
+        Controller::External => {
             let by =
                 "an EXTERNAL deployment controller. Use CreateTaskSet to start a new deployment.";
             update_elsewhere(call, &service, by)
         }
-        (Controller::Ecs(managed), Controlled::AsBefore | Controlled::ByEcs) => {
-            update_here(call, &service, managed)
-        }
+        Controller::Ecs(managed) => update_here(call, &service, managed),
     }
 }
 

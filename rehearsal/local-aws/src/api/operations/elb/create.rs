@@ -14,7 +14,7 @@ use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation, Outcome, Reply};
 use crate::api::validation::Violations;
-use crate::elb::{ListenerDescription, Protocol, TargetGroupSettings};
+use crate::elb::{ListenerDescription, LoadBalancerKind, Protocol, TargetGroupSettings};
 use crate::iam::Permission;
 use crate::identity::arn;
 
@@ -39,12 +39,22 @@ fn create_load_balancer(call: Call<'_>) -> Answer {
     if name.starts_with("internal-") {
         return Err(invalid("Load balancer name cannot begin with 'internal-'"));
     }
-    match call.input.text("Type")? {
-        None | Some("application") => {}
-        Some(other) => {
-            let what = format!("CreateLoadBalancer of the type `{other}`, only `application`");
-            return Err(invalid(not_simulated(&what)));
-        }
+    let kind = call.input.text("Type")?.unwrap_or("application");
+    let mut known = call.aws.load_balancers.load_balancers().into_iter();
+    let balancer = known.find(|known| known.name == name);
+    if balancer
+        .as_ref()
+        .is_some_and(|known| known.kind.as_str() != kind)
+    {
+        // AWS's sentence.
+        let message = format!(
+            "A load balancer with the same name '{name}' exists, but with different settings"
+        );
+        return Err(ApiError::new("DuplicateLoadBalancerName", message));
+    }
+    if kind != "application" {
+        let what = format!("CreateLoadBalancer of the type `{kind}`, only `application`");
+        return Err(invalid(not_simulated(&what)));
     }
     let subnets = call.input.texts("Subnets")?.len();
     if subnets + call.input.structures("SubnetMappings")?.len() < 2 {
@@ -52,9 +62,7 @@ fn create_load_balancer(call: Call<'_>) -> Answer {
         let message = "At least two subnets in two different Availability Zones must be specified";
         return Err(ApiError::new("InvalidSubnet", message));
     }
-    let mut known = call.aws.load_balancers.load_balancers().into_iter();
-    // With the same settings AWS answers with the one that is there. Nothing of them but the name is kept here.
-    let balancer = known.find(|known| known.name == name);
+    // With the same settings AWS answers with the one that is there. Nothing of them but the name and the type is kept here.
     let balancer = balancer.unwrap_or_else(|| call.aws.load_balancers.create_load_balancer(name));
     Ok(json!({ "LoadBalancers": [describe_load_balancer(&balancer)] }))
 }
@@ -203,8 +211,15 @@ fn modify_attributes(call: Call<'_>) -> Answer {
 
 async fn create_listener(call: Call<'_>) -> Outcome {
     let load_balancer = call.input.required_text("LoadBalancerArn")?;
-    must_be_load_balancer(call, load_balancer)?;
-    match call.input.text("Protocol")? {
+    let kind = must_be_load_balancer(call, load_balancer)?.kind;
+    let protocol = call.input.text("Protocol")?;
+    if let (Some(other @ ("HTTP" | "HTTPS")), LoadBalancerKind::Network) = (protocol, kind) {
+        // AWS's sentence.
+        let message =
+            format!("Listener protocol '{other}' must be one of 'TLS, TCP, TCP_UDP, UDP'");
+        return Err(invalid(message));
+    }
+    match protocol {
         Some("HTTP") => {}
         None => return Err(invalid("A listener protocol must be specified")),
         Some(other) => {

@@ -2,6 +2,7 @@
 
 use crate::api::error::ApiError;
 use crate::api::operation::Call;
+use crate::elb::LoadBalancerDescription;
 use crate::identity::arn;
 
 pub(super) fn invalid(message: impl Into<String>) -> ApiError {
@@ -22,16 +23,16 @@ pub(super) fn are_arns(given: &[&str], kind: &str) -> Result<(), ApiError> {
     }
 }
 
-pub(super) fn must_be_load_balancer(call: Call<'_>, wanted: &str) -> Result<(), ApiError> {
+pub(super) fn must_be_load_balancer(
+    call: Call<'_>,
+    wanted: &str,
+) -> Result<LoadBalancerDescription, ApiError> {
     are_arns(&[wanted], "loadbalancer")?;
-    let all = call.aws.load_balancers.load_balancers();
-    match all.iter().any(|known| known.arn == wanted) {
-        true => Ok(()),
-        false => {
-            let message = format!("Load balancer '{wanted}' not found");
-            Err(ApiError::new("LoadBalancerNotFound", message))
-        }
-    }
+    let mut all = call.aws.load_balancers.load_balancers().into_iter();
+    all.find(|known| known.arn == wanted).ok_or_else(|| {
+        let message = format!("Load balancer '{wanted}' not found");
+        ApiError::new("LoadBalancerNotFound", message)
+    })
 }
 
 /// Recorded for one name; that several are all named, those that exist among them, is inferred.

@@ -9,7 +9,9 @@ use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call};
 use crate::api::validation::Violations;
-use crate::elb::{Condition, Forward, ListenerDescription, QueryPair, default_rule, listener_of};
+use crate::elb::{
+    Condition, Forward, ListenerDescription, Protocol, QueryPair, default_rule, listener_of,
+};
 use crate::iam::Permission;
 
 /// Values of all conditions of a rule together (Elastic Load Balancing quotas).
@@ -19,6 +21,11 @@ pub(super) fn create_rule(call: Call<'_>) -> Answer {
     let arn = call.input.required_text("ListenerArn")?;
     are_arns(&[arn], "listener")?;
     let listener = listener(call, arn).ok_or_else(no_listener)?;
+    if listener.protocol == Protocol::Tcp {
+        // A Network Load Balancer's (ELB API Reference, CreateRule: the listener must be an Application Load Balancer's).
+        let message = "Rules are not supported for listeners of load balancers of type 'network'";
+        return Err(invalid(message));
+    }
     let priority = call.input.integer("Priority")?;
     let priority = priority.ok_or_else(|| call.input.missing("priority"))?;
     Violations::new("ValidationError")

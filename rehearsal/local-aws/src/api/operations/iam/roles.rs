@@ -31,7 +31,7 @@ fn create(call: Call<'_>) -> Answer {
     Ok(json!({ "Role": {
         "Path": path,
         "RoleName": name,
-        "RoleId": "AROAREHEARSAL",
+        "RoleId": "AROAREHEARSAL0000001",
         "Arn": role.role_arn,
         "CreateDate": "2026-01-01T00:00:00Z",
         "AssumeRolePolicyDocument": encoded(&role.trust_document.to_string()),

@@ -9,7 +9,7 @@ use super::{
 use crate::config::Pipeline;
 use crate::ecs::{Listed, RevisionImage, ServiceRevision, Stage, Status};
 use crate::engine::Engine;
-use crate::events::{Announced, Pause};
+use crate::events::{Announced, Pause, ServiceChange};
 use crate::outcome::Command;
 
 fn pause(deployment: &str) -> Pause {
@@ -134,27 +134,33 @@ fn what_has_just_begun_is_not_listed_yet() {
         };
         statuses.iter().map(one).collect()
     };
-    for (statuses, announced, expected) in [
-        (&[Status::Successful][..], Announced::InProgress, true),
-        (&[], Announced::InProgress, true),
-        (
-            &[Status::Pending, Status::Successful],
-            Announced::InProgress,
-            false,
-        ),
-        (&[Status::Successful], Announced::Ended, false),
-        (&[Status::Stopped], Announced::Ended, true),
-        (&[Status::Stopped], Announced::Routine(None), true),
-        (
-            &[Status::InProgress, Status::Stopped],
-            Announced::Ended,
-            false,
-        ),
+    use Announced::{Ended, InProgress, Routine};
+    use Status::{Pending, Stopped, Successful};
+    let on = Status::InProgress;
+    for (statuses, announced, seconds, expected) in [
+        (&[Successful][..], InProgress, 61, true),
+        (&[], InProgress, 0, true),
+        (&[Pending, Successful], InProgress, 61, false),
+        // Its event was late: it has ended since.
+        (&[Successful], InProgress, 59, false),
+        (&[Successful], Ended, 61, false),
+        (&[Stopped], Ended, 61, true),
+        (&[Stopped], InProgress, 59, true),
+        // It may have been stopped an hour ago.
+        (&[Stopped], Routine(None), 61, false),
+        (&[on.clone(), Stopped], Ended, 61, false),
+        (&[on, Stopped], InProgress, 61, false),
     ] {
+        let change = ServiceChange {
+            cluster: "prod".parse().unwrap(),
+            service: "web".parse().unwrap(),
+            at: (!matches!(announced, Routine(_))).then(|| at(seconds)),
+            announced,
+        };
         assert_eq!(
-            lacks_the_newest(&listed(statuses), &announced),
+            lacks_the_newest(&listed(statuses), &change),
             expected,
-            "{statuses:?} {announced:?}"
+            "{statuses:?} {change:?}"
         );
     }
 }

@@ -12,6 +12,12 @@ fn failed(back: Option<u32>) -> GateState {
     }
 }
 
+fn failed_before() -> GateState {
+    GateState::FailedBefore {
+        reason: FAILED.to_owned(),
+    }
+}
+
 /// A deployment that ended successfully, with the next one.
 fn gated(gate: GateState, next: Option<Status>, goes_back: bool) -> Observed {
     let mut observed = observed(Engine::Rolling, Status::Successful);
@@ -27,6 +33,7 @@ fn an_end_is_told_when_the_gate_has_judged_it_and_the_service_has_gone_back() {
     use Telling::{AfterTheGate, AfterTheWayBack, Now};
     let table = [
         (gated(GateState::Free, None, false), Now),
+        (gated(failed_before(), None, false), Now),
         (gated(GateState::Passed, None, false), Now),
         (gated(GateState::Open, None, false), AfterTheGate),
         (gated(GateState::Open, Some(InProgress), false), Now),
@@ -52,6 +59,8 @@ fn an_end_is_told_when_the_gate_has_judged_it_and_the_service_has_gone_back() {
             ..observed
         };
         assert_eq!(telling(&goes_back, &what), Telling::Never);
+        // One that nothing ends would otherwise never be told.
+        assert_eq!(telling(&goes_back, &What::Overdue), Telling::Now);
     }
 }
 
@@ -71,6 +80,10 @@ fn what_the_gate_found_is_told() {
     migrated.target.definition = definition(2, "b", &tags);
     let table = [
         ("passed", gated(GateState::Passed, None, false)),
+        (
+            "it failed in an earlier deployment",
+            gated(failed_before(), None, false),
+        ),
         ("nobody judged it", gated(GateState::Open, None, false)),
         (
             "a newer one was faster",
