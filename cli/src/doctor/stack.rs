@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use rules::doctor::{self, Checks, Needs};
 use rules::engine::Engine;
 use rules::environment::Mode;
-use rules::policy;
+use rules::policy::{self, Running};
 
 use super::account::{Account, read, why};
 use super::roles::{self, Named};
@@ -120,11 +120,14 @@ pub(super) async fn parameters(account: &Account<'_>, services: &[OfService<'_>]
         }
     };
     let config = &account.stack.started.config;
-    let revisions: Vec<_> = services
-        .iter()
-        .filter_map(|service| service.definition.clone())
-        .collect();
-    let needed = policy::parameters(config, &revisions);
+    let running = services.iter().filter_map(|service| {
+        Some(Running {
+            definition: service.definition.clone()?,
+            hook_roles: service.hook_roles.clone(),
+        })
+    });
+    let running: Vec<Running> = running.collect();
+    let needed = policy::parameters(config, &running);
     doctor::status(&mut checks, &stack, &facts);
     doctor::open_parameters(&mut checks, &stack, &facts, &needed);
     for (parameter, mut names) in names(services) {
