@@ -2,6 +2,7 @@
 
 mod seed;
 mod seed_ecs;
+mod seed_roles;
 mod settings;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 use crate::api::{self, Api};
 use crate::assumption::{Assumption, Assumptions};
 use crate::clock::Clock;
+use crate::cloudformation::Stack;
 use crate::cloudwatch::CloudWatch;
 use crate::codedeploy::CodeDeploy;
 use crate::context::Context;
@@ -29,7 +31,7 @@ use crate::scheduler::Scheduler;
 use crate::secrets_manager::SecretsManager;
 use crate::service_deployment::{ServiceDeployments, Uses};
 use crate::sns::Sns;
-use crate::template::Template;
+use crate::template::{STACK, Template};
 use crate::timeline;
 
 // The types of a world's settings and results, re-exported so that its users need no other module.
@@ -171,6 +173,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     let buses = buses(template, &events, &iam, &context);
     let repositories = settings.repositories.clone();
     let ecr = Arc::new(Ecr::new(context.clone(), buses, repositories));
+    let settings_began = clock.now();
     let load_balancers = LoadBalancers::new(clock, nodes(&settings.assumptions));
     let cloudwatch = Arc::new(CloudWatch::new(context.clone()));
     let secrets_manager = Arc::new(SecretsManager::new(context.clone()));
@@ -218,6 +221,11 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         logs,
         scheduler: Arc::new(scheduler),
         secrets_manager,
+        stack: Stack {
+            name: STACK,
+            parameters: template.parameters.clone(),
+            created_at: settings_began,
+        },
         endpoint,
     })
 }

@@ -246,6 +246,7 @@ const HONOURED: [(&str, &str, &str); 27] = [
     ("--fault", "", "NAME crashes"),
     ("--observe", "", "serve"),
     ("--output", "page.html", "report"),
+    ("--parameter", "Clusters=prod", "serve"),
     ("--pipelines", "own.toml", "NAME serve"),
     ("--port", "0", "serve"),
     ("--profile", "dev", "NAME scale serve crashes storm"),
