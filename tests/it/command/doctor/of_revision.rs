@@ -128,8 +128,8 @@ pub(super) fn revisions() -> Vec<Wrong> {
             "port",
             |local| {
                 register(local, |definition| {
-                    definition["containerDefinitions"][0]["portMappings"][0]["containerPort"] =
-                        json!(9999)
+                    definition["containerDefinitions"][0]["portMappings"] =
+                        json!([{ "containerPort": 9999 }])
                 })
             },
             "wrong containers",
