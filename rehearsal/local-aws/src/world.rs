@@ -27,7 +27,6 @@ use crate::fault::Faults;
 use crate::iam::Iam;
 use crate::lambda::Lambda;
 use crate::logs::Logs;
-use crate::program::Executables;
 use crate::scheduler::Scheduler;
 use crate::secrets_manager::SecretsManager;
 use crate::service_deployment::{ServiceDeployments, Uses};
@@ -185,10 +184,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         load_balancers.clone(),
         events.clone(),
         logs.clone(),
-        Executables {
-            sample_service: settings.sample_service.clone(),
-            programs: settings.programs.clone(),
-        },
+        settings.executables(),
     ));
     let codedeploy = Arc::new(CodeDeploy::new(
         context.clone(),
