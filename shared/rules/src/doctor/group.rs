@@ -165,23 +165,7 @@ pub fn target_groups(
             format!("name `{serving}` there"),
         );
     }
-    let wanted = network.map(|mode| if mode == "awsvpc" { "ip" } else { "instance" });
-    for group in &found {
-        if let Some(wanted) = wanted
-            && group.target_type != wanted
-        {
-            checks.wrong(
-                SUBJECT,
-                format!(
-                    "target group `{}` has targets of the type `{}`, and tasks in the network mode `{}` are registered by `{wanted}`",
-                    group.name,
-                    group.target_type,
-                    network.unwrap_or_default()
-                ),
-                format!("aws elbv2 create-target-group --target-type {wanted} …, in its place: the type of a target group cannot be changed"),
-            );
-        }
-    }
+    types_fit(checks, &found, network);
     let [blue, green] = [found[0], found[1]];
     for (what, one, other) in [
         ("protocols", Some(&blue.protocol), Some(&green.protocol)),
@@ -194,6 +178,28 @@ pub fn target_groups(
                 SUBJECT,
                 format!("target groups `{}` and `{}` have different {what}, `{one}` and `{other}`: green could not take blue's place", blue.name, green.name),
                 "aws elbv2 create-target-group like the one that serves, in place of the other",
+            );
+        }
+    }
+}
+
+/// How targets are registered follows from the network mode, and cannot be changed later.
+fn types_fit(checks: &mut Checks, found: &[&TargetGroup], network: Option<&str>) {
+    const SUBJECT: &str = "target-groups";
+    let wanted = network.map(|mode| if mode == "awsvpc" { "ip" } else { "instance" });
+    for group in found {
+        if let Some(wanted) = wanted
+            && group.target_type != wanted
+        {
+            checks.wrong(
+                SUBJECT,
+                format!(
+                    "target group `{}` has targets of the type `{}`, and tasks in the network mode `{}` are registered by `{wanted}`",
+                    group.name,
+                    group.target_type,
+                    network.unwrap_or_default()
+                ),
+                format!("aws elbv2 create-target-group --target-type {wanted} …, in its place: the type of a target group cannot be changed"),
             );
         }
     }
@@ -233,23 +239,21 @@ mod tests {
         checks.findings.iter().map(one).collect()
     }
 
+    #[track_caller]
+    fn check_pair(pair: &[TargetGroup], serving: &str, network: &str, expected: &[&str]) {
+        let pair: Vec<_> = pair
+            .iter()
+            .map(|one| (one.name.clone(), Read::Found(one.clone())))
+            .collect();
+        let mut checks = Checks::default();
+        let (serving, network) = (arn(serving), Some(network));
+        target_groups(&mut checks, "the group", &pair, Some(&serving), network);
+        assert_eq!(found(&checks), expected);
+    }
+
     #[test]
     fn a_pair_is_two_groups_of_one_kind_one_of_which_serves() {
-        let check = |pair: &[TargetGroup], serving: &str, network: &str, expected: &[&str]| {
-            let pair: Vec<_> = pair
-                .iter()
-                .map(|one| (one.name.clone(), Read::Found(one.clone())))
-                .collect();
-            let mut checks = Checks::default();
-            target_groups(
-                &mut checks,
-                "the group",
-                &pair,
-                Some(&arn(serving)),
-                Some(network),
-            );
-            assert_eq!(found(&checks), expected);
-        };
+        let check = check_pair;
         let (blue, green) = (
             target_group("blue", "ip", "HTTP", "vpc-1"),
             target_group("green", "ip", "HTTP", "vpc-1"),

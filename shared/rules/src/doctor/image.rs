@@ -88,7 +88,7 @@ pub fn platform(
         .filter(|one| one.architecture != "unknown")
         .collect();
     let runs = |one: &&Platform| one.architecture == wanted.architecture && one.os == wanted.os;
-    if known.is_empty() || known.iter().any(|one| runs(one)) {
+    if known.is_empty() || known.iter().any(runs) {
         return;
     }
     let made: Vec<String> = known

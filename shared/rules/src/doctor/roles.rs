@@ -226,6 +226,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table, a case a line")]
     fn a_role_exists_trusts_the_service_and_is_allowed_what_it_does() {
         let needs = [
             need("lambda:InvokeFunction", "f", &[]),

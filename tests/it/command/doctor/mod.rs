@@ -153,7 +153,6 @@ fn a_right_world_has_no_finding() {
         "native-ship",
         "native-canary",
         "native-linear",
-        "native-private-ca",
         "native-nlb",
         "rolling-migration",
         "rolling-production-gate-fails",

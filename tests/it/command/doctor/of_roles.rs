@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Wrong, in_account};
 use crate::command::local::Local;
 
+#[expect(clippy::too_many_lines, reason = "one table, a case a line")]
 pub(super) fn roles() -> Vec<Wrong> {
     let on_group = "deployment group `DgpECS-prod-web` names the role";
     vec![

@@ -85,6 +85,7 @@ fn configure(local: &Local, change: fn(&mut Value)) {
     );
 }
 
+#[expect(clippy::too_many_lines, reason = "one table, a case a line")]
 pub(super) fn services() -> Vec<Wrong> {
     vec![
         in_account(
