@@ -13,6 +13,7 @@ use crate::page::Output;
 const AFTER_HELP: &str = "\
 Examples:
   greenlight status                       what runs, is due, and is under way
+  greenlight doctor                       what is wrong in the account
   greenlight plan shop-web                what `deploy` would do, with this file
   greenlight plan shop-web --tag 1.4.2    the same for one image
   greenlight deploy shop-web --wait       deploy what is due, and wait
@@ -22,8 +23,8 @@ Examples:
   greenlight policy                       parameters that narrow the stack
 
 It uses the credentials and the Region that the AWS CLI would use: environment,
-profile, SSO. `status`, `plan`, `wait` and `watch` only read. AWS_ENDPOINT_URL
-leads it to `cargo rehearse serve`.
+profile, SSO. `status`, `doctor`, `plan`, `wait` and `watch` only read.
+AWS_ENDPOINT_URL leads it to `cargo rehearse serve`.
 
 Exit status:
   0  all is well; nothing would be done
@@ -83,6 +84,22 @@ request, with this configuration file.
 
 Exit status: 0, or 1 where a pipeline could not be read")]
     Status(Named),
+
+    /// Find every mistake in the account before a deployment does
+    #[command(after_help = "\
+Examples:
+  greenlight doctor                       the stack and every pipeline
+  greenlight doctor shop-web --json
+
+It reads what a deployment needs: the stack and its parameters, the service, its
+deployment group or hooks, listeners and target groups, alarms, roles and what
+their policies say, the image, secrets and log groups. It changes nothing. Each
+finding comes with what mends it. `wrong` would fail, hang or keep a deployment
+from starting; `doubt` may be meant so; `not known` could not be read, and says
+which permission is missing.
+
+Exit status: 0 nothing is wrong, 1 something is")]
+    Doctor(Named),
 
     /// Show what `deploy` would do with this configuration file, and do nothing
     #[command(after_help = "\

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod changes;
+mod doctor;
 mod ended;
 mod following;
 mod look;
@@ -45,6 +46,7 @@ async fn run(arguments: &Arguments, output: &Output) -> anyhow::Result<Ended> {
     let common = &arguments.common;
     match &arguments.command {
         Command::Status(named) => status::run(common, named, output).await,
+        Command::Doctor(named) => doctor::run(common, named, output).await,
         Command::Plan(planned) => plan::run(common, planned, output).await,
         Command::Deploy(deploy) => request::deploy(common, deploy, output).await,
         Command::Rollback(rollback) => request::rollback(common, rollback, output).await,

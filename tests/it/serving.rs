@@ -55,6 +55,13 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        let _ = (self.child.kill(), self.child.wait());
+        // As `docker stop` ends it: killed, it would leave the tasks' programs behind.
+        let asked = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        if !asked.is_ok_and(|asked| asked.success()) {
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
     }
 }

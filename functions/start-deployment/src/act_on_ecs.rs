@@ -233,14 +233,9 @@ impl Handler {
                 let look = Look::of(pipeline, stack, &started.settings.topic, now);
                 let schedule = recurring(started, look);
                 let created = self.scheduler.create_recurring(&schedule).await;
-                let is_new = decisions
-                    .iter()
-                    .any(|decision| matches!(decision, Decision::Start(_)));
-                match is_new {
-                    // Where ECS sends no event of it, this alone makes report-outcome look.
-                    true => created.and(self.have_told(started, first, schedule, None).await),
-                    false => created.map(drop),
-                }
+                // Where ECS sends no event of it, this alone makes report-outcome look. It is asked for again by every look: report-outcome
+                // may have deleted it at the end of the deployment before, while ECS did not list this one yet.
+                created.and(self.have_told(started, first, schedule, None).await)
             }
             false => {
                 let name = Look::name(pipeline, stack);

@@ -15,6 +15,7 @@ mod serve;
 mod storm;
 mod traffic;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
@@ -207,7 +208,15 @@ async fn check(arguments: &Arguments, given: &Given, paths: &Paths) -> Result<()
     }
     let file = given.pipelines.as_ref().map(|file| file.path.as_path());
     let file = file.unwrap_or(Path::new("config/pipelines.toml"));
-    let template = play::template(paths, MessageFormat::Json, Mode::Deploy, None, "", file)?;
+    let template = play::template(
+        paths,
+        MessageFormat::Json,
+        Mode::Deploy,
+        None,
+        "",
+        &BTreeMap::new(),
+        file,
+    )?;
     Iam::new(template.principals.clone(), &without)
         .context("correct `--without`")
         .map_err(Ended::WrongUsage)?;
@@ -281,6 +290,8 @@ async fn play_command(
             if serving.observe {
                 scenario.setting.mode = Mode::Observe;
             }
+            let parameters = serving.parameters.iter().cloned();
+            scenario.setting.parameters.extend(parameters);
             serve::serve(scenario, paths, serving, &output, interrupted()).await?;
             Ok(ExitCode::SUCCESS)
         }

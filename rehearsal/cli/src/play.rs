@@ -291,13 +291,14 @@ pub(crate) async fn end(world: &World) -> anyhow::Result<()> {
     world.api.wire.check()
 }
 
-/// The template with this pipelines file in its layer.
+/// The template with this pipelines file in its layer; `given` are parameters that a person gives.
 pub(crate) fn template(
     paths: &Paths,
     format: MessageFormat,
     mode: Mode,
     registry: Option<&Location>,
     header_secrets: &str,
+    given: &BTreeMap<String, String>,
     pipelines: &Path,
 ) -> anyhow::Result<Template> {
     let (registry_account, registry_region) = registry::parameters(registry);
@@ -311,9 +312,11 @@ pub(crate) fn template(
         ("RegistryRegion", registry_region),
     ];
     let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut parameters = BTreeMap::from(parameters);
+    parameters.extend(given.clone());
     Template::read(
         &paths.root.join("template.yaml"),
-        &BTreeMap::from(parameters),
+        &parameters,
         &paths.binaries,
         pipelines,
     )
@@ -332,7 +335,15 @@ pub(crate) async fn start_world(
     let secrets: Vec<&str> = setting.secrets.iter().map(|one| one.arn.as_str()).collect();
     let secrets = secrets.join(",");
     let registry = setting.registry().map_err(anyhow::Error::msg)?;
-    let template = template(paths, format, mode, registry.as_ref(), &secrets, &file)?;
+    let template = template(
+        paths,
+        format,
+        mode,
+        registry.as_ref(),
+        &secrets,
+        &setting.parameters,
+        &file,
+    )?;
     let template = registry::forwarding(template, registry.as_ref(), setting, &paths.root)?;
     let sample_service = paths.binaries.join(SAMPLE_SERVICE);
     let entries = custom_pipelines::read(&scenario.pipelines.read(&paths.root)?);

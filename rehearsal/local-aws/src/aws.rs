@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::cloudformation::Stack;
 use crate::cloudwatch::CloudWatch;
 use crate::codedeploy::{self, CodeDeploy};
 use crate::context::Context;
@@ -59,6 +60,8 @@ pub struct Aws {
     pub logs: Logs,
     pub scheduler: Arc<Scheduler>,
     pub secrets_manager: Arc<SecretsManager>,
+    /// The template's stack, as CloudFormation has it.
+    pub stack: Stack,
     pub(crate) endpoint: String,
 }
 

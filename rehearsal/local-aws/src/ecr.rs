@@ -64,6 +64,8 @@ pub struct Repository {
     pub created_at: SystemTime,
     pub images: Vec<Image>,
     pub policy: Option<RepositoryPolicy>,
+    /// The text of its lifecycle policy, which is not carried out.
+    pub lifecycle: Option<String>,
 }
 
 /// The result of resolving a container's image reference.
@@ -142,6 +144,7 @@ impl Repositories {
             created_at: now,
             images: Vec::new(),
             policy: None,
+            lifecycle: None,
         };
         Repositories {
             repositories: Mutex::new(repositories.into_iter().map(create).collect()),

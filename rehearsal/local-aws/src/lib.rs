@@ -8,6 +8,7 @@ pub mod api;
 pub mod assumption;
 pub mod aws;
 pub mod clock;
+pub mod cloudformation;
 pub mod cloudwatch;
 pub mod codedeploy;
 pub mod context;

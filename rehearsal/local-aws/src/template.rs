@@ -86,6 +86,8 @@ pub struct Template {
     pub rules: Vec<Rule>,
     /// The roles with their policies, those of functions first.
     pub principals: Vec<Principal>,
+    /// Its parameters, as they were given, or their defaults.
+    pub parameters: BTreeMap<String, String>,
     /// ARN of the outcome topic, as passed to the functions.
     pub topic_arn: String,
     /// The KMS keys of topics and queues, by their ARNs. AWS-managed keys require no permission and are omitted.
@@ -141,6 +143,7 @@ impl Template {
             None => Value::Object(Map::new()),
         };
         let mut template = Template {
+            parameters: scope.parameters(),
             keys: keys::keys(&scope)?,
             bus_policy: buses::policy(&scope, buses::DEFAULT)?,
             custom_buses: buses::custom(&scope)?,

@@ -2,6 +2,7 @@
 
 mod seed;
 mod seed_ecs;
+mod seed_roles;
 mod settings;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 use crate::api::{self, Api};
 use crate::assumption::{Assumption, Assumptions};
 use crate::clock::Clock;
+use crate::cloudformation::Stack;
 use crate::cloudwatch::CloudWatch;
 use crate::codedeploy::CodeDeploy;
 use crate::context::Context;
@@ -25,12 +27,11 @@ use crate::fault::Faults;
 use crate::iam::Iam;
 use crate::lambda::Lambda;
 use crate::logs::Logs;
-use crate::program::Executables;
 use crate::scheduler::Scheduler;
 use crate::secrets_manager::SecretsManager;
 use crate::service_deployment::{ServiceDeployments, Uses};
 use crate::sns::Sns;
-use crate::template::Template;
+use crate::template::{STACK, Template};
 use crate::timeline;
 
 // The types of a world's settings and results, re-exported so that its users need no other module.
@@ -173,6 +174,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     let buses = buses(template, &events, &iam, &context);
     let repositories = settings.repositories.clone();
     let ecr = Arc::new(Ecr::new(context.clone(), buses, repositories));
+    let settings_began = clock.now();
     let load_balancers = LoadBalancers::new(clock, nodes(&settings.assumptions));
     let cloudwatch = Arc::new(CloudWatch::new(context.clone()));
     let secrets_manager = Arc::new(SecretsManager::new(context.clone()));
@@ -183,10 +185,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         load_balancers.clone(),
         events.clone(),
         logs.clone(),
-        Executables {
-            sample_service: settings.sample_service.clone(),
-            programs: settings.programs.clone(),
-        },
+        settings.executables(),
     ));
     let codedeploy = Arc::new(CodeDeploy::new(
         context.clone(),
@@ -224,6 +223,11 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         logs,
         scheduler: Arc::new(scheduler),
         secrets_manager,
+        stack: Stack {
+            name: STACK,
+            parameters: template.parameters.clone(),
+            created_at: settings_began,
+        },
         endpoint,
     })
 }

@@ -1,5 +1,8 @@
 //! ECR: which images are in a repository.
 
+#[cfg(feature = "command")]
+mod settings;
+
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::Region;
 use aws_sdk_ecr::types::{

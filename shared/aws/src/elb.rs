@@ -2,6 +2,8 @@
 
 mod leads;
 mod rule;
+#[cfg(feature = "command")]
+mod target_group;
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::{

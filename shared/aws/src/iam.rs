@@ -4,6 +4,9 @@
 //! would be one more for two operations. Only endpoint, Region and service name are IAM's; signing, retries and timeouts stay the SDK's,
 //! and IAM's errors have the shape of SNS's.
 
+#[cfg(feature = "command")]
+mod simulate;
+
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 

@@ -1,5 +1,7 @@
 //! Lambda: a deployed function's settings, and a request to it.
 
+mod function;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -8,6 +8,10 @@
 #![warn(missing_docs)]
 
 mod call;
+#[cfg(feature = "command")]
+pub mod cloudformation;
+#[cfg(feature = "command")]
+pub mod cloudwatch;
 pub mod codedeploy;
 mod denied;
 pub mod ecr;
@@ -23,14 +27,20 @@ pub mod lambda;
 mod login;
 pub mod logs;
 pub mod observe;
+#[cfg(feature = "command")]
+mod raw;
 pub mod scheduler;
 pub mod secrets_manager;
 mod session;
 pub mod sns;
 #[cfg(feature = "command")]
+pub mod ssm;
+#[cfg(feature = "command")]
 pub mod sts;
 mod text;
 mod wire;
+#[cfg(feature = "command")]
+mod xml;
 
 pub use call::CallFailed;
 pub use kind::Kind;

@@ -1,5 +1,8 @@
 //! CloudWatch Logs: the last lines of a task's log.
 
+#[cfg(feature = "command")]
+mod group;
+
 use aws_sdk_cloudwatchlogs::Client;
 
 use crate::Session;

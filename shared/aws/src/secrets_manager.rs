@@ -1,5 +1,8 @@
 //! Secrets Manager: what a header of a check carries.
 
+#[cfg(feature = "command")]
+mod describe;
+
 use std::fmt;
 
 use aws_sdk_secretsmanager::Client;

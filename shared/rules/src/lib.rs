@@ -7,6 +7,7 @@ pub mod codedeploy;
 pub mod config;
 pub mod covered;
 mod culprit;
+pub mod doctor;
 pub mod ecs;
 pub mod engine;
 pub mod environment;
@@ -36,6 +37,7 @@ pub mod status_matcher;
 pub mod tag_rule;
 pub mod task_log;
 pub mod test_traffic;
+mod trust;
 
 #[cfg(test)]
 mod hostile;

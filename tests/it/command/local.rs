@@ -80,7 +80,12 @@ impl Local {
 
     /// With the services and pipelines of a scenario.
     pub(super) fn of(scenario: &str) -> Local {
-        Local::serve(Folder::new(), &["--world", scenario])
+        Local::with(scenario, &[])
+    }
+
+    /// With these options of `serve`, too.
+    pub(super) fn with(scenario: &str, options: &[&str]) -> Local {
+        Local::serve(Folder::new(), &[&["--world", scenario], options].concat())
     }
 
     fn serve(folder: Folder, options: &[&str]) -> Local {
@@ -142,22 +147,44 @@ impl Local {
         held.stream.write_all(answer.as_bytes()).unwrap();
     }
 
+    /// A call of a service that speaks JSON, and its answer.
     pub(super) fn call(&self, service: &str, target: &str, body: &Value) -> Value {
-        let body = body.to_string();
+        let of = format!("application/x-amz-json-1.1\r\nx-amz-target: {target}");
+        let answer = self.send(service, "eu-central-1", &of, &body.to_string());
+        serde_json::from_str(&answer).unwrap_or_default()
+    }
+
+    /// A call of a service that speaks Query, and its answer.
+    pub(super) fn query(&self, service: &str, version: &str, members: &[(&str, &str)]) -> String {
+        let mut body = format!("Version={version}");
+        for (name, value) in members {
+            let escaped = value.bytes().map(|byte| format!("%{byte:02X}"));
+            body = format!("{body}&{name}={}", escaped.collect::<String>());
+        }
+        // IAM has one endpoint.
+        let region = if service == "iam" {
+            "us-east-1"
+        } else {
+            "eu-central-1"
+        };
+        self.send(service, region, "application/x-www-form-urlencoded", &body)
+    }
+
+    fn send(&self, service: &str, region: &str, content_type: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(self.serving.address).unwrap();
         stream.set_read_timeout(Some(HUNG)).unwrap();
         let request = format!(
-            "POST / HTTP/1.1\r\nhost: aws\r\nconnection: close\r\ncontent-type: application/x-amz-json-1.1\r\n\
-             authorization: AWS4-HMAC-SHA256 Credential=REHEARSAL/20261128/eu-central-1/{service}/aws4_request\r\n\
-             x-amz-target: {target}\r\ncontent-length: {}\r\n\r\n{body}",
+            "POST / HTTP/1.1\r\nhost: aws\r\nconnection: close\r\ncontent-type: {content_type}\r\n\
+             authorization: AWS4-HMAC-SHA256 Credential=REHEARSAL/20261128/{region}/{service}/aws4_request\r\n\
+             content-length: {}\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{target}: {answer}");
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        serde_json::from_str(body).unwrap_or_default()
+        assert!(answer.starts_with("HTTP/1.1 200"), "{body}: {answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        body.to_owned()
     }
 
     /// The command as it is run in the folder of `pipelines.toml`, with credentials.

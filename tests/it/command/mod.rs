@@ -1,5 +1,6 @@
 //! `greenlight` against the local AWS: what it prints in each state of a deployment, and how it ends.
 
+mod doctor;
 mod local;
 
 use std::fs;
@@ -299,6 +300,7 @@ fn help_teaches_and_wrong_usage_ends_with_2() {
     insta::assert_snapshot!("help", overview.stdout);
     for name in [
         "status",
+        "doctor",
         "plan",
         "deploy",
         "rollback",

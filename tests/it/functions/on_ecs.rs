@@ -191,7 +191,7 @@ fn look(
     (invocation, world)
 }
 
-fn looked(world: World) -> (Invocation, World) {
+pub(super) fn looked(world: World) -> (Invocation, World) {
     let event = json!({"look": {"cluster": "prod", "service": "web"}});
     look(WAITS, &event, "deploy", world, |_, _, _| None)
 }

@@ -9,9 +9,32 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use self::aws::*;
-use super::on_ecs::{FAMILY, HEAD, marked};
+use super::on_ecs::{self, FAMILY, HEAD, looked, marked};
 use super::wire::Answer::Says;
 use super::wire::{Function, invoke_each};
+
+/// `report-outcome` deletes its own at the end of the deployment before, which may be while ECS does not list this one yet.
+#[test]
+fn every_look_at_a_deployment_under_way_has_report_outcome_look_too() {
+    let mut world = on_ecs::world();
+    world.revisions.insert(3, marked(3));
+    world.wanted = 3;
+    let under_way = ("own", "IN_PROGRESS", 3, 10.0, json!({}));
+    world.deployments.insert(0, under_way);
+    let (invocation, _) = looked(world);
+    let made = invocation.calls.iter();
+    let made = made.filter(|(operation, _)| operation == "CreateSchedule");
+    let targets: Vec<&str> = made
+        .map(|(_, schedule)| text(&schedule["Target"], "Arn"))
+        .map(|function| function.rsplit_once(':').unwrap().1)
+        .collect();
+    assert_eq!(
+        targets,
+        ["greenlight-start-deployment", "greenlight-report-outcome"],
+        "{}",
+        invocation.answer
+    );
+}
 
 #[test]
 fn a_rolling_update_follows_its_migration() {

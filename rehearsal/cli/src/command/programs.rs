@@ -1,7 +1,7 @@
 //! `--program`: an application of the user's in place of the sample service.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
 use local_aws::program::{Program, Programs};
@@ -136,7 +136,7 @@ fn words(command: &str) -> anyhow::Result<Vec<String>> {
 }
 
 /// Whether what runs first exists, where that does not depend on the image.
-fn exists(program: &Program, folder: &Path, path: &OsString) -> anyhow::Result<()> {
+fn exists(program: &Program, folder: &Path, path: &OsStr) -> anyhow::Result<()> {
     let is_fixed = |text: &str| !text.contains('{');
     if !is_fixed(&program.folder) {
         return Ok(());
@@ -163,7 +163,7 @@ fn exists(program: &Program, folder: &Path, path: &OsString) -> anyhow::Result<(
     Ok(())
 }
 
-fn is_executable(file: &PathBuf) -> bool {
+fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     let metadata = file.metadata();
     metadata.is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)

@@ -46,6 +46,10 @@ pub(crate) struct Serving {
     #[arg(long)]
     pub(crate) observe: bool,
 
+    /// Give the stack this parameter of the template, as in `Clusters=prod`
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = given_parameter)]
+    pub(crate) parameters: Vec<(String, String)>,
+
     /// Keep the services, images and pipelines of this scenario up, in place of those of `ship`
     #[arg(long, value_name = "NAME", conflicts_with = "pipelines")]
     pub(crate) world: Option<String>,
@@ -76,6 +80,12 @@ pub(crate) struct Serving {
 pub(crate) struct ExternalFunction {
     pub(crate) name: String,
     pub(crate) place: Place,
+}
+
+fn given_parameter(given: &str) -> Result<(String, String), String> {
+    let parts = given.split_once('=');
+    let (name, value) = parts.ok_or_else(|| "expected NAME=VALUE".to_owned())?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn given_external(given: &str) -> Result<ExternalFunction, String> {

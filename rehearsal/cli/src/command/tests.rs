@@ -233,7 +233,7 @@ fn wrong_usage_is_told_with_status_2() {
 }
 
 /// Every option, with a value for it, and the commands that use it: `NAME` is a scenario.
-const HONOURED: [(&str, &str, &str); 27] = [
+const HONOURED: [(&str, &str, &str); 28] = [
     ("--assume", "all", "NAME scale serve crashes"),
     ("--binaries", "here", "NAME scale serve crashes storm"),
     ("--call", "ecs:RunTask", "crashes"),
@@ -246,6 +246,7 @@ const HONOURED: [(&str, &str, &str); 27] = [
     ("--fault", "", "NAME crashes"),
     ("--observe", "", "serve"),
     ("--output", "page.html", "report"),
+    ("--parameter", "Clusters=prod", "serve"),
     ("--pipelines", "own.toml", "NAME serve"),
     ("--port", "0", "serve"),
     ("--profile", "dev", "NAME scale serve crashes storm"),

@@ -71,8 +71,9 @@ fn wanted_at(
     if changes.is_empty() {
         return at_end;
     }
-    let before = changes.iter().filter(|(changed, _)| *changed <= at);
-    before.last().map(|(_, count)| *count)
+    let mut latest_first = changes.iter().rev();
+    let before = latest_first.find(|(changed, _)| *changed <= at);
+    before.map(|(_, count)| *count)
 }
 
 /// The deployment that was judged, when, and how.

@@ -53,6 +53,8 @@ pub(crate) struct Setting {
     /// The pause of production's clients after an answer.
     pub(crate) pause: Duration,
     pub(crate) mode: Mode,
+    /// Parameters of the template that `serve` is given.
+    pub(crate) parameters: BTreeMap<String, String>,
     /// The paths that production's clients request.
     pub(crate) asked: [&'static str; 2],
     /// Functions of the user's, which the pipelines name as hooks.
@@ -144,6 +146,7 @@ impl Setting {
             impossible: Impossible::Fails,
             pause: traffic::PAUSE,
             mode: Mode::Deploy,
+            parameters: BTreeMap::new(),
             asked: traffic::PATHS,
             functions: Vec::new(),
             served_functions: Vec::new(),

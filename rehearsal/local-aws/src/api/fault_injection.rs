@@ -249,9 +249,11 @@ fn failure(request: &Request) -> ApiError {
             "InternalServiceError",
             "An error occurred on the server side.",
         ),
-        Service::CodeDeploy | Service::Elb | Service::Sts | Service::CloudWatch => {
-            ("InternalFailure", UNKNOWN)
-        }
+        Service::CloudFormation
+        | Service::CodeDeploy
+        | Service::Elb
+        | Service::Sts
+        | Service::CloudWatch => ("InternalFailure", UNKNOWN),
     };
     ApiError::new(code, message).with_status(500)
 }
@@ -268,9 +270,12 @@ fn throttled(service: Service) -> ApiError {
     let (code, status) = match service {
         Service::Scheduler => ("ThrottlingException", 429),
         Service::Lambda => ("TooManyRequestsException", 429),
-        Service::CloudWatch | Service::Elb | Service::Iam | Service::Sns | Service::Sts => {
-            ("Throttling", 400)
-        }
+        Service::CloudFormation
+        | Service::CloudWatch
+        | Service::Elb
+        | Service::Iam
+        | Service::Sns
+        | Service::Sts => ("Throttling", 400),
         Service::CodeDeploy
         | Service::Ecr
         | Service::Ecs

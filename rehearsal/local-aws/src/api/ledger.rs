@@ -113,9 +113,11 @@ pub(super) fn denial(aws: &Aws, service: Service, action: &str, function: &str) 
 fn denied(service: Service, message: String) -> ApiError {
     match service {
         Service::Sns => ApiError::new("AuthorizationError", message).with_status(403),
-        Service::CloudWatch | Service::Elb | Service::Iam | Service::Sts => {
-            ApiError::new("AccessDenied", message).with_status(403)
-        }
+        Service::CloudFormation
+        | Service::CloudWatch
+        | Service::Elb
+        | Service::Iam
+        | Service::Sts => ApiError::new("AccessDenied", message).with_status(403),
         Service::Lambda | Service::Scheduler => {
             ApiError::new("AccessDeniedException", message).with_status(403)
         }
@@ -143,7 +145,8 @@ fn sentence(service: Service, refusal: &Refusal) -> String {
         Service::Elb if refusal.resource == "*" => {
             refusal.sentence().replacen(" on resource: *", "", 1)
         }
-        Service::CloudWatch
+        Service::CloudFormation
+        | Service::CloudWatch
         | Service::CodeDeploy
         | Service::Ecr
         | Service::Ecs

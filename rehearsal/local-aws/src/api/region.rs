@@ -66,7 +66,8 @@ pub(super) fn check(request: &Request, registries: &Repositories) -> Result<(), 
                 None => unfit(Protocol::Rest, other),
             })
         }
-        Service::CloudWatch
+        Service::CloudFormation
+        | Service::CloudWatch
         | Service::CodeDeploy
         | Service::Ecr
         | Service::Ecs

@@ -3,6 +3,7 @@
 /// The services that the local AWS simulates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
+    CloudFormation,
     CloudWatch,
     CodeDeploy,
     Ecr,
@@ -31,13 +32,15 @@ pub enum Protocol {
     Rest,
 }
 
+const CLOUDFORMATION_NAMESPACE: &str = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
 const ELB_NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
 const IAM_NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 const SNS_NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 pub(super) const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 impl Service {
-    pub const ALL: [Service; 13] = [
+    pub const ALL: [Service; 14] = [
+        Service::CloudFormation,
         Service::CloudWatch,
         Service::CodeDeploy,
         Service::Ecr,
@@ -56,6 +59,7 @@ impl Service {
     /// As IAM names it.
     pub fn prefix(self) -> &'static str {
         match self {
+            Service::CloudFormation => "cloudformation",
             Service::CloudWatch => "cloudwatch",
             Service::CodeDeploy => "codedeploy",
             Service::Ecr => "ecr",
@@ -79,6 +83,7 @@ impl Service {
                 Protocol::Json
             }
             Service::SecretsManager => Protocol::JsonWithCapitals,
+            Service::CloudFormation => Protocol::Query(CLOUDFORMATION_NAMESPACE),
             Service::Elb => Protocol::Query(ELB_NAMESPACE),
             Service::Iam => Protocol::Query(IAM_NAMESPACE),
             Service::Sns => Protocol::Query(SNS_NAMESPACE),
@@ -91,6 +96,7 @@ impl Service {
     /// of its API. A REST service is known by its routes.
     pub fn wire_name(self) -> Option<&'static str> {
         Some(match self {
+            Service::CloudFormation => "2010-05-15",
             Service::CloudWatch => "GraniteServiceVersion20100801",
             Service::CodeDeploy => "CodeDeploy_20141006",
             Service::Ecr => "AmazonEC2ContainerRegistry_V20150921",

@@ -83,6 +83,18 @@ impl Repositories {
         })
     }
 
+    /// Sets a repository's lifecycle policy and returns the previous one; `None` if the repository does not exist.
+    pub fn set_lifecycle(
+        &self,
+        registry: &Location,
+        name: &str,
+        policy: Option<String>,
+    ) -> Option<Option<String>> {
+        self.edit(registry, name, |repository| {
+            std::mem::replace(&mut repository.lifecycle, policy)
+        })
+    }
+
     /// Removes an action, or all of them, from a repository's policy.
     pub fn withdraw(
         &self,

@@ -49,14 +49,17 @@ pub(super) fn tell(ecs: &Arc<Ecs>, task_arn: &str) {
 /// The reasons that were told of a program in this version of its image.
 fn told(ecs: &Ecs, name: &str, of: Option<&str>) -> Vec<String> {
     let entries = ecs.context.timeline.entries().into_iter();
-    let reasons = entries.filter_map(|entry| match entry.event {
-        Event::ProgramFailed {
+    let reasons = entries.filter_map(|entry| {
+        let Event::ProgramFailed {
             container,
             version,
             reason,
             ..
-        } if container == name && version.as_deref() == of => Some(reason),
-        _ => None,
+        } = entry.event
+        else {
+            return None;
+        };
+        (container == name && version.as_deref() == of).then_some(reason)
     });
     reasons.collect()
 }

@@ -79,6 +79,11 @@ const OPERATORS: [(&str, Comparison, bool); 12] = [
 ];
 
 impl Keys {
+    /// Whether this key is among them.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains_key(&key.to_lowercase())
+    }
+
     /// Adds a value.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Keys {

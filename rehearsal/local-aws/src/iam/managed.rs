@@ -1,8 +1,9 @@
-//! The AWS managed policies that a function's role usually has.
+//! The AWS managed policies of roles: those that a function's role usually has.
 
 use anyhow::bail;
 use serde_json::json;
 
+use super::managed_of_services;
 use super::policy::{Origin, Statement, identity_policy};
 
 /// Allows Lambda to write a function's log.
@@ -27,8 +28,12 @@ const INTERFACES: [&str; 6] = [
 /// The statements of a managed policy, by its ARN or (as SAM takes it) its name.
 pub fn managed_policy(name_or_arn: &str) -> anyhow::Result<Vec<Statement>> {
     let name = name_or_arn
-        .strip_prefix("arn:aws:iam::aws:policy/service-role/")
+        .strip_prefix("arn:aws:iam::aws:policy/")
         .unwrap_or(name_or_arn);
+    let name = name.strip_prefix("service-role/").unwrap_or(name);
+    if let Some(document) = managed_of_services::document(name) {
+        return identity_policy(&document, Origin::Aws);
+    }
     let actions = match name {
         BASIC_EXECUTION => LOGS.to_vec(),
         VPC_ACCESS => [LOGS.as_slice(), &INTERFACES].concat(),

@@ -2,12 +2,14 @@
 //!
 //! Which permissions a call needs stands beside its handler (`api/operations`); `policy` and `condition` say whether a
 //! statement covers them. A policy element that is not simulated is an error when the template is read, never a
-//! silent allow. Only roles of the template are checked: any other caller is an administrator, and CodeDeploy's own
-//! role, which belongs to the deployment groups, is assumed to allow what CodeDeploy does. A resource of another account
+//! silent allow. Only roles of the template are checked as callers: any other caller is an administrator, and CodeDeploy's own
+//! role, which belongs to the deployment groups, is assumed to allow what CodeDeploy does; the policy simulator says what it does allow. A resource of another account
 //! has to allow a call by its own policy as well, also that of an administrator.
 
+mod account_roles;
 pub mod condition;
 mod managed;
+mod managed_of_services;
 mod policy;
 mod principal;
 mod refusal;
@@ -18,9 +20,11 @@ mod wildcard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use self::account_roles::Written;
 use self::condition::Keys;
 use crate::identity::{ACCOUNT, arn};
 
+pub use self::account_roles::RoleRefused;
 pub use self::managed::{BASIC_EXECUTION, VPC_ACCESS, managed_policy};
 pub use self::policy::{Effect, Origin, Statement, Trust, identity_policy, trust_policy};
 pub use self::principal::{Grant, Principal};
@@ -37,6 +41,8 @@ pub struct Iam {
 #[derive(Debug)]
 struct State {
     principals: Vec<Principal>,
+    /// What is written into roles beside the template, by their names.
+    written: BTreeMap<String, Written>,
     /// By the ARN of the topic or queue that is encrypted with it.
     keys: BTreeMap<String, String>,
     used: BTreeSet<Grant>,
@@ -49,6 +55,7 @@ impl Iam {
     pub fn new(principals: Vec<Principal>, removals: &[Removal]) -> anyhow::Result<Iam> {
         let state = State {
             principals,
+            written: BTreeMap::new(),
             keys: BTreeMap::new(),
             used: BTreeSet::new(),
             refusals: Some(Vec::new()),
@@ -213,9 +220,11 @@ impl Iam {
         self.lock().caller(holder)
     }
 
-    /// The grants that allowed a call so far.
+    /// The template's grants that allowed a call so far.
     pub fn used_grants(&self) -> Vec<Grant> {
-        self.lock().used.iter().cloned().collect()
+        let state = self.lock();
+        let of_template = |grant: &&Grant| !grant.holder.starts_with(account_roles::HOLDER);
+        state.used.iter().filter(of_template).cloned().collect()
     }
 
     /// The template's own grants that no call has used so far.

@@ -88,19 +88,26 @@ impl Principal {
         allowed
     }
 
-    /// The word of IAM's policy simulator for an action on a resource, and the condition keys that it was not told. Nothing fills
-    /// them in: the simulator makes no call (IAM API Reference, SimulatePrincipalPolicy, ContextEntries; EvaluationResult,
+    /// The word of IAM's policy simulator for an action on a resource, and the condition keys that it was not told. Nothing but `keys`
+    /// fills them in: the simulator makes no call (IAM API Reference, SimulatePrincipalPolicy, ContextEntries; EvaluationResult,
     /// MissingContextValues).
-    pub fn simulated(&self, action: &str, resource: &str) -> (&'static str, BTreeSet<String>) {
-        let word = match self.decide_with(action, resource, &Keys::default()) {
+    pub fn simulated(
+        &self,
+        action: &str,
+        resource: &str,
+        keys: &Keys,
+    ) -> (&'static str, BTreeSet<String>) {
+        let word = match self.decide_with(action, resource, keys) {
             Ok(_) => "allowed",
             Err(Why::ExplicitlyDenied | Why::ResourceDenies) => "explicitDeny",
             Err(Why::NothingAllows | Why::ResourceAllowsNothing) => "implicitDeny",
         };
         let of_call = self.statements.iter();
         let of_call = of_call.filter(|statement| statement.covers(action, resource));
-        let keys = of_call.flat_map(Statement::condition_keys);
-        (word, keys.map(str::to_owned).collect())
+        let missing = of_call
+            .flat_map(Statement::condition_keys)
+            .filter(|key| !keys.has(key));
+        (word, missing.map(str::to_owned).collect())
     }
 
     pub(super) fn granted_by_template(&self) -> Vec<Grant> {

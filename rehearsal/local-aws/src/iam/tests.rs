@@ -31,7 +31,7 @@ fn decide(statements: Value, permission: &Permission) -> Result<(), Why> {
 fn a_simulation_has_no_keys_and_names_those_that_it_lacks() {
     let of = |statements: Value| {
         let role = principal("one", statements);
-        let (word, missing) = role.simulated("ecs:StopTask", TASK);
+        let (word, missing) = role.simulated("ecs:StopTask", TASK, &Keys::default());
         format!(
             "{word} {}",
             missing.into_iter().collect::<Vec<_>>().join(" ")

@@ -8,15 +8,17 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Uri, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Answer, Function, Lambda, LogFormat, default_group};
+use crate::iam::Iam;
+use crate::identity::ACCOUNT;
 
 /// Lambda's longest time limit.
 const TIMEOUT: Duration = Duration::from_secs(900);
@@ -39,6 +41,25 @@ pub(super) struct Registered {
     invocations: Option<Uri>,
 }
 
+/// The role of a function that the template does not declare. What it may do besides answering a hook is not known.
+pub(crate) fn role_of_external(function: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/{function}-role")
+}
+
+fn create_role(iam: &Iam, function: &str) -> anyhow::Result<()> {
+    let trust = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" },
+    ] });
+    let answers = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "codedeploy:PutLifecycleEventHookExecutionStatus", "Resource": "*" },
+    ] });
+    let role = iam.create_role(&role_of_external(function), &trust);
+    let role = role.map_err(|refused| anyhow!("the role of `{function}`: {refused:?}"))?;
+    let name = role.role_arn.rsplit('/').next().unwrap_or_default();
+    let written = iam.put_role_policy(name, "answer-hooks", &answers);
+    written.map_err(|refused| anyhow!("the role of `{function}`: {refused:?}"))
+}
+
 impl Lambda {
     /// Registers a function with this name. The variables are those of one that is started here.
     pub fn register(
@@ -50,6 +71,7 @@ impl Lambda {
         if self.find(name).is_some() {
             bail!("the function `{name}` exists already");
         }
+        create_role(&self.inner.iam, name)?;
         let (binary, invocations) = match place {
             Place::Executable(binary) => (binary, None),
             Place::Endpoint(endpoint) => (PathBuf::new(), Some(invocations(&endpoint, name)?)),

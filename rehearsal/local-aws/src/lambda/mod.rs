@@ -34,6 +34,7 @@ use crate::logs::Logs;
 use crate::timeline::Timeline;
 
 pub(crate) use self::call_latency::{Asks, Passing};
+pub(crate) use self::external::role_of_external;
 pub use self::function::{Answer, Function, Invocation, LogFormat, Refused, default_group};
 
 /// The payload limits in bytes of synchronous and asynchronous invocations.

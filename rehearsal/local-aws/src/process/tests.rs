@@ -1,3 +1,7 @@
+use tokio::io::AsyncReadExt as _;
+use tokio::net::unix::pipe::{OpenOptions, Receiver};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
 use super::*;
 
 fn start(script: &str) -> (Process, Arc<Mutex<Vec<String>>>) {
@@ -77,14 +81,14 @@ async fn stopping_is_sigterm_first() {
     assert_eq!(lines.lock().unwrap().last().unwrap(), "ending");
 }
 
-/// A shell as a program of the user's, and what it has printed.
-fn start_custom(script: &str, stop_timeout: Option<u64>) -> (Process, Arc<Mutex<Vec<String>>>) {
+/// A shell as a program of the user's, and the lines that it prints.
+fn start_custom(script: &str, stop_timeout: Option<u64>) -> (Process, UnboundedReceiver<String>) {
     // A test needs a port that nothing takes before the program does.
     let port = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = port.local_addr().unwrap().port();
     let container = Container {
         program: PathBuf::from("sh"),
-        arguments: vec!["-c".to_owned(), script.replace("{port}", &port.to_string())],
+        arguments: vec!["-c".to_owned(), script.to_owned()],
         environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
         custom: Some(Custom {
             folder: PathBuf::from("/"),
@@ -92,67 +96,79 @@ fn start_custom(script: &str, stop_timeout: Option<u64>) -> (Process, Arc<Mutex<
             stop_timeout,
         }),
     };
-    let lines = Arc::new(Mutex::new(Vec::new()));
-    let log = lines.clone();
-    let process = Process::start(&container, move |line| log.lock().unwrap().push(line));
+    let (log, lines) = unbounded_channel();
+    // A test may have dropped the lines.
+    let process = Process::start(&container, move |line| drop(log.send(line)));
     (process.unwrap(), lines)
 }
 
-/// Waits until a program has printed the process id of a child, and returns it.
-async fn child(lines: &Mutex<Vec<String>>) -> Pid {
-    loop {
-        let id = lines.lock().unwrap().first().cloned();
-        if let Some(id) = id {
-            return Pid::from_raw(id.parse().unwrap()).unwrap();
-        }
-        tokio::time::sleep(LOOK_INTERVAL).await;
-    }
+/// A named pipe that a child of a program writes into as long as it lives.
+struct Pipe {
+    folder: tempfile::TempDir,
+    reader: Receiver,
 }
 
-/// Waits until a process is gone. Nobody waits for an orphan but init, which may take its time.
-async fn is_gone(id: Pid) {
-    let status = format!("/proc/{}/status", id.as_raw_nonzero());
-    let is_dead = || {
-        let status = std::fs::read_to_string(&status);
-        let is_zombie = status.is_ok_and(|status| status.contains("State:\tZ"));
-        is_zombie || rustix::process::test_kill_process(id).is_err()
-    };
-    while !is_dead() {
-        tokio::time::sleep(LOOK_INTERVAL).await;
+impl Pipe {
+    fn new() -> Pipe {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let reader = OpenOptions::new().open_receiver(path).unwrap();
+        Pipe { folder, reader }
+    }
+
+    /// Starts a child that sleeps, and waits until it has begun.
+    async fn start(&mut self, then: &str) -> Process {
+        let path = self.folder.path().join("pipe");
+        let script = format!(
+            "{{ echo up; exec sleep 1000; }} >{} 2>&1 & {then}",
+            path.display()
+        );
+        let (process, _) = start_custom(&script, None);
+        let mut up = [0; 3];
+        self.reader.readable().await.unwrap();
+        self.reader.read_exact(&mut up).await.unwrap();
+        process
+    }
+
+    /// The pipe ends with the last process that can write into it.
+    async fn ends(mut self) {
+        let mut rest = Vec::new();
+        let ended = self.reader.read_to_end(&mut rest);
+        let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
+        assert!(ended.is_ok(), "the child is left");
     }
 }
-
-const WITH_CHILD: &str = "sleep 1000 & echo $!; wait";
 
 #[tokio::test]
 async fn children_of_a_program_end_with_it_however_it_ends() {
-    let (process, lines) = start_custom(WITH_CHILD, None);
-    let dropped = child(&lines).await;
-    drop(process);
-    is_gone(dropped).await;
+    let mut dropped = Pipe::new();
+    drop(dropped.start("wait").await);
+    dropped.ends().await;
 
-    let (mut process, lines) = start_custom(WITH_CHILD, None);
-    let stopped = child(&lines).await;
+    let mut stopped = Pipe::new();
+    let mut process = stopped.start("wait").await;
     process.stop().await;
     assert_eq!(process.exited().await, 128 + 15);
-    is_gone(stopped).await;
+    stopped.ends().await;
 
-    let (mut process, lines) = start_custom("sleep 1000 & echo $!; exit 7", None);
-    let orphan = child(&lines).await;
+    let mut orphaned = Pipe::new();
+    let mut process = orphaned.start("exit 7").await;
     assert_eq!(process.exited().await, 7);
-    is_gone(orphan).await;
+    orphaned.ends().await;
 }
 
 #[tokio::test]
 async fn a_program_that_does_not_heed_sigterm_is_killed_after_its_stop_timeout() {
-    let script = "trap 'echo ignored' TERM; echo $$; while :; do sleep 0.05; done";
-    let (mut process, lines) = start_custom(script, Some(1));
-    child(&lines).await;
+    let script = "trap 'echo ignored' TERM; echo up; while :; do sleep 0.05; done";
+    let (mut process, mut lines) = start_custom(script, Some(1));
+    assert_eq!(lines.recv().await.unwrap(), "up");
     let began = Instant::now();
     process.stop().await;
     assert!(began.elapsed() >= Duration::from_secs(1));
     assert_eq!(process.exited().await, 128 + 9);
-    assert_eq!(lines.lock().unwrap().last().unwrap(), "ignored");
+    assert_eq!(lines.recv().await.unwrap(), "ignored");
 }
 
 #[tokio::test]

@@ -55,6 +55,20 @@ impl Scope {
         }
     }
 
+    /// The parameters as text; a list with commas.
+    pub(super) fn parameters(&self) -> BTreeMap<String, String> {
+        let text = |value: &Value| match value {
+            Value::Array(parts) => {
+                let parts = parts.iter().filter_map(Value::as_str);
+                parts.collect::<Vec<_>>().join(",")
+            }
+            other => other.as_str().unwrap_or_default().to_owned(),
+        };
+        let all = self.parameters.iter();
+        all.map(|(name, value)| (name.clone(), text(value)))
+            .collect()
+    }
+
     pub(super) fn location(&self) -> &Location {
         &self.location
     }

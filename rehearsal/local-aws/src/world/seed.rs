@@ -6,10 +6,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use super::seed_ecs;
 use super::settings::{
     ContainerSettings, DeployedBy, ServiceSettings, TestListener, WorldSettings,
 };
+use super::{seed_ecs, seed_roles};
 use crate::aws::Aws;
 use crate::cloudwatch::AlarmState;
 use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig};
@@ -23,12 +23,13 @@ use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus};
 use crate::ecs::task_definition::Revision;
 use crate::elb::{Forward, TargetGroupDescription, TargetGroupSettings};
 use crate::iam::administrator;
-use crate::identity::{ACCOUNT, REGION};
+use crate::identity::REGION;
 use crate::service_deployment::controller::Controller;
 use crate::template::Template;
 
 /// Fills the repositories and starts every service; all are serving when this returns.
 pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Result<()> {
+    seed_roles::create(aws, &settings)?;
     share_repositories(aws, &settings)?;
     lay_images(aws, &settings)?;
     for secret in &settings.secrets {
@@ -204,8 +205,8 @@ pub(super) fn register(aws: &Aws, settings: &ServiceSettings) -> anyhow::Result<
     let containers: Vec<Value> = settings.containers.iter().map(container).collect();
     let mut request = json!({
         "family": settings.family,
-        "taskRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/{}-task", settings.name),
-        "executionRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/ecsTaskExecutionRole"),
+        "taskRoleArn": seed_roles::arn_of(&format!("{}-task", settings.name)),
+        "executionRoleArn": seed_roles::arn_of(seed_roles::EXECUTION),
         "containerDefinitions": containers,
         "tags": [{ "key": "service", "value": settings.name }],
     });
@@ -394,7 +395,7 @@ fn create_deployment_group(
             production_listener,
             test_listener,
             config: settings.deployment_config.clone(),
-            service_role: format!("arn:aws:iam::{ACCOUNT}:role/CodeDeployRoleForECS"),
+            service_role: seed_roles::arn_of(seed_roles::CODEDEPLOY),
             triggers: json!([]),
             termination_wait: settings.termination_wait,
             rollback_on: settings.rollback_on.clone(),

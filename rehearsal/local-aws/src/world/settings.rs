@@ -14,7 +14,7 @@ use crate::ecs::capacity::LaunchKind;
 use crate::elb::{Condition, Protocol};
 use crate::fault::Planned;
 use crate::iam::Removal;
-use crate::program::Programs;
+use crate::program::{Executables, Programs};
 use crate::secrets_manager::SecretSettings;
 use crate::template::Template;
 
@@ -46,6 +46,15 @@ pub struct WorldSettings {
     pub faults: Vec<Planned>,
     /// Secrets in Secrets Manager.
     pub secrets: Vec<SecretSettings>,
+}
+
+impl WorldSettings {
+    pub(super) fn executables(&self) -> Executables {
+        Executables {
+            sample_service: self.sample_service.clone(),
+            programs: self.programs.clone(),
+        }
+    }
 }
 
 /// An ECS service, and its load balancer, alarms and, under the CODE_DEPLOY controller, deployment group.

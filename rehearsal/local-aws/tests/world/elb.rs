@@ -374,11 +374,6 @@ async fn what_a_load_balancer_cannot_be_made_of_is_refused() {
     let (_, orders) = elb(&world, &new_balancer("orders")).await;
     let orders = between(&orders, "LoadBalancerArn")[0].to_owned();
     let blue = world.load_balancers.target_groups()[0].arn.clone();
-    let network = world.load_balancers.create_network_load_balancer("net").arn;
-    let tcp = world
-        .load_balancers
-        .listen(Protocol::Tcp, &network, Vec::new());
-    let tcp = tcp.await.unwrap().arn;
     // Another process has this port.
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = held.local_addr().unwrap().port();
@@ -398,26 +393,6 @@ async fn what_a_load_balancer_cannot_be_made_of_is_refused() {
             new_balancer("x") + "&Type=gateway",
             "ValidationError",
             "the rehearsal does not simulate",
-        ),
-        (
-            new_balancer("net"),
-            "DuplicateLoadBalancerName",
-            "A load balancer with the same name 'net' exists, but with different settings",
-        ),
-        (
-            new_balancer("orders") + "&Type=network",
-            "DuplicateLoadBalancerName",
-            "with different settings",
-        ),
-        (
-            new_listener(&network, free_port(), &blue),
-            "ValidationError",
-            "Listener protocol 'HTTP' must be one of 'TLS, TCP, TCP_UDP, UDP'",
-        ),
-        (
-            format!("CreateRule&ListenerArn={tcp}&Priority=1"),
-            "ValidationError",
-            "not supported for listeners of load balancers of type 'network'",
         ),
         (
             new_group("x", "&HealthCheckIntervalSeconds=4"),
@@ -448,15 +423,54 @@ async fn what_a_load_balancer_cannot_be_made_of_is_refused() {
             "a listener at port",
         ),
     ];
+    check_refused(&world, &cases).await;
+    world.shutdown().await;
+}
+
+/// Requests, each with the error's code and a part of its message.
+async fn check_refused(world: &World, cases: &[(String, &str, &str)]) {
     for (request, code, said) in cases {
-        assert_eq!(
-            error(&world, &request).await,
-            format!("400 {code}"),
-            "{request}"
-        );
-        let (_, answer) = elb(&world, &request).await;
+        let expected = format!("400 {code}");
+        assert_eq!(error(world, request).await, expected, "{request}");
+        let (_, answer) = elb(world, request).await;
         let message = between(&answer, "Message").concat();
         assert!(message.contains(said), "{request}: {answer}");
     }
+}
+
+/// It forwards connections: its listeners speak no HTTP and have no rules.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_load_balancer_is_not_taken_for_another() {
+    let world = world(|settings| settings.services[0].desired_count = 0).await;
+    let blue = world.load_balancers.target_groups()[0].arn.clone();
+    assert_eq!(elb(&world, &new_balancer("orders")).await.0, 200);
+    let network = world.load_balancers.create_network_load_balancer("net").arn;
+    let tcp = world
+        .load_balancers
+        .listen(Protocol::Tcp, &network, Vec::new());
+    let tcp = tcp.await.unwrap().arn;
+    let cases = [
+        (
+            new_balancer("net"),
+            "DuplicateLoadBalancerName",
+            "A load balancer with the same name 'net' exists, but with different settings",
+        ),
+        (
+            new_balancer("orders") + "&Type=network",
+            "DuplicateLoadBalancerName",
+            "with different settings",
+        ),
+        (
+            new_listener(&network, free_port(), &blue),
+            "ValidationError",
+            "Listener protocol 'HTTP' must be one of 'TLS, TCP, TCP_UDP, UDP'",
+        ),
+        (
+            format!("CreateRule&ListenerArn={tcp}&Priority=1"),
+            "ValidationError",
+            "not supported for listeners of load balancers of type 'network'",
+        ),
+    ];
+    check_refused(&world, &cases).await;
     world.shutdown().await;
 }

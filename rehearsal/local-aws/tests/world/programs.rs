@@ -74,12 +74,13 @@ async fn a_command_that_does_not_exist_cannot_start_and_that_is_told() {
     assert_eq!((code, reason), (Value::Null, json!(expected)));
     assert_eq!(lines, [""; 0]);
     let entries = world.timeline.entries().into_iter();
-    let told: Vec<String> = entries
-        .filter_map(|entry| match entry.event {
-            Event::ProgramFailed { reason, .. } => Some(reason),
-            _ => None,
-        })
-        .collect();
+    let told = entries.filter_map(|entry| {
+        let Event::ProgramFailed { reason, .. } = entry.event else {
+            return None;
+        };
+        Some(reason)
+    });
+    let told: Vec<String> = told.collect();
     assert_eq!(told, [expected]);
     world.shutdown().await;
 }

@@ -33,7 +33,10 @@ impl CodeDeploy {
     }
 }
 
-fn group_from(call: &Call, group: &DeploymentGroupInfo) -> Result<DeploymentGroup, CallFailed> {
+pub(super) fn group_from(
+    call: &Call,
+    group: &DeploymentGroupInfo,
+) -> Result<DeploymentGroup, CallFailed> {
     // An ECS group has one service, one pair of target groups, and one listener a route.
     let pair = group
         .load_balancer_info()

@@ -3,6 +3,8 @@
 mod deployment;
 mod group;
 mod hook;
+#[cfg(feature = "command")]
+mod settings;
 mod translate;
 
 use aws_sdk_codedeploy::Client;
@@ -10,6 +12,8 @@ use aws_sdk_codedeploy::Client;
 use crate::Session;
 
 pub use deployment::{CreateDeployment, Deployments, Target};
+#[cfg(feature = "command")]
+pub use settings::WholeGroup;
 
 /// CodeDeploy's operations.
 #[derive(Debug, Clone)]

@@ -4,6 +4,8 @@
 
 mod codedeploy;
 mod codedeploy_acts;
+#[cfg(feature = "command")]
+mod doctor;
 mod ecr;
 mod ecs;
 mod events;

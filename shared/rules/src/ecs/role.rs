@@ -3,13 +3,11 @@
 //!
 //! Of the stack's own role nothing has to be asked: the template gives it what it needs.
 
-mod trust;
-
 use serde_json::{Value, json};
 
-use self::trust::{Trust, trusted, trusting_ecs};
 use super::hook::HookTarget;
 use crate::observed::Service;
+use crate::trust::{Trust, trusted, trusting};
 
 /// Who assumes the role of a hook.
 const ECS: &str = "ecs.amazonaws.com";
@@ -120,7 +118,7 @@ pub fn can_invoke(
     let (mut given, mut remedies, mut not_known) = (Vec::new(), Vec::new(), Vec::new());
     let name = invoker.role_name();
     match &facts.trust {
-        Said::Known(policy) => match Trust::of(policy) {
+        Said::Known(policy) => match Trust::of(policy, ECS) {
             Trust::Given => {}
             Trust::Denied => {
                 given.push(format!("whose trust policy denies `{ECS}`"));
@@ -138,7 +136,7 @@ pub fn can_invoke(
                 remedies.push(format!(
                     "`aws iam update-assume-role-policy --role-name {name} --policy-document '{}'`",
                     // The shell would take an apostrophe for the end.
-                    trusting_ecs(policy).to_string().replace('\'', r"'\''")
+                    trusting(policy, ECS).to_string().replace('\'', r"'\''")
                 ));
             }
         },

@@ -18,6 +18,11 @@ use crate::stamp::epoch_seconds;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("BatchGetImage", batch_get_image, on_repository),
+    Operation::new(
+        "DeleteLifecyclePolicy",
+        policy::delete_lifecycle,
+        on_repository,
+    ),
     Operation::new("DeleteRepositoryPolicy", policy::delete, on_repository),
     Operation::new("DescribeImages", describe_images, on_repository),
     Operation::new(
@@ -25,9 +30,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         describe_repositories,
         on_repositories,
     ),
+    Operation::new("GetLifecyclePolicy", policy::get_lifecycle, on_repository),
     Operation::new("GetRepositoryPolicy", policy::get, on_repository),
     Operation::new("ListImages", list_images, on_repository),
     Operation::new("PutImage", put_image, on_repository),
+    Operation::new("PutLifecyclePolicy", policy::put_lifecycle, on_repository),
     Operation::new("SetRepositoryPolicy", policy::set, on_repository),
     Operation::new(
         "UpdateImageStorageClass",

@@ -1,4 +1,6 @@
-//! IAM's operations, about the roles of the template: it knows no other (IAM API Reference, GetRole, SimulatePrincipalPolicy).
+//! IAM's operations, about roles (IAM API Reference, GetRole, SimulatePrincipalPolicy).
+
+mod roles;
 
 use std::fmt::Write as _;
 
@@ -6,8 +8,11 @@ use serde_json::{Value, json};
 
 use crate::api::error::{ApiError, not_simulated};
 use crate::api::operation::{Answer, Call, Operation};
+use crate::iam::condition::Keys;
 use crate::iam::{Permission, Principal};
 use crate::identity::ACCOUNT;
+
+pub(super) use self::roles::WRITING;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("GetRole", get_role, on_role),
@@ -15,9 +20,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 /// What a simulation can be told besides, which changes its result.
-const NOT_SIMULATED: [&str; 6] = [
+const NOT_SIMULATED: [&str; 5] = [
     "CallerArn",
-    "ContextEntries",
     "PermissionsBoundaryPolicyInputList",
     "PolicyInputList",
     "ResourceOwner",
@@ -33,12 +37,21 @@ fn name_of(role: &Principal) -> &str {
     role.role_arn.rsplit('/').next().unwrap_or_default()
 }
 
+/// `/team/` of `arn:aws:iam::…:role/team/name`.
+fn path_of(role: &Principal) -> &str {
+    let path = role
+        .role_arn
+        .split_once(":role")
+        .map_or("/", |(_, path)| path);
+    path.strip_suffix(name_of(role)).unwrap_or("/")
+}
+
 fn get_role(call: Call<'_>) -> Answer {
     let name = call.input.required_text("RoleName")?;
     let role = call.aws.iam.role(|role| name_of(role) == name);
     let role = role.ok_or_else(|| no_such_role(name))?;
     Ok(json!({ "Role": {
-        "Path": "/",
+        "Path": path_of(&role),
         "RoleName": name,
         "RoleId": "AROAREHEARSAL0000001",
         "Arn": role.role_arn,
@@ -68,9 +81,10 @@ fn simulate(call: Call<'_>) -> Answer {
     let pairs = actions
         .iter()
         .flat_map(|action| resources.iter().map(move |resource| (action, resource)));
+    let keys = keys(call)?;
     let results: Vec<Value> = pairs
         .map(|(action, resource)| {
-            let (decision, missing) = role.simulated(action, resource);
+            let (decision, missing) = role.simulated(action, resource, &keys);
             json!({
                 "EvalActionName": action,
                 "EvalResourceName": resource,
@@ -81,6 +95,18 @@ fn simulate(call: Call<'_>) -> Answer {
         })
         .collect();
     Ok(json!({ "EvaluationResults": results, "IsTruncated": false }))
+}
+
+/// The keys of conditions that the caller knows of the call.
+fn keys(call: Call<'_>) -> Result<Keys, ApiError> {
+    let mut keys = Keys::default();
+    for entry in call.input.structures("ContextEntries")? {
+        let name = entry.required_text("ContextKeyName")?;
+        for value in entry.texts("ContextKeyValues")? {
+            keys = keys.with(name, value);
+        }
+    }
+    Ok(keys)
 }
 
 fn encoded(text: &str) -> String {

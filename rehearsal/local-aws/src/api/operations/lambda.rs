@@ -15,7 +15,7 @@ use crate::api::validation::Violations;
 use crate::iam::Permission;
 use crate::identity::{ACCOUNT, REGION, arn};
 use crate::lambda::name::{self, FunctionName};
-use crate::lambda::{Answer, Function, Refused};
+use crate::lambda::{Answer, Function, Refused, role_of_external};
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("GetFunction", get_function, on_function)
@@ -245,7 +245,7 @@ fn refusal(refused: Refused) -> ApiError {
 fn get_function(call: Call<'_>) -> Result<Value, ApiError> {
     let (function, arn) = named_function(call)?;
     let mut answer = json!({
-        "Configuration": describe(&function, &arn),
+        "Configuration": describe(call, &function, &arn),
         // On AWS the location is a link to download the code, of which there is none here.
         "Code": { "RepositoryType": "S3" },
     });
@@ -256,7 +256,7 @@ fn get_function(call: Call<'_>) -> Result<Value, ApiError> {
 }
 
 fn get_function_configuration(call: Call<'_>) -> Result<Value, ApiError> {
-    named_function(call).map(|(function, arn)| describe(&function, &arn))
+    named_function(call).map(|(function, arn)| describe(call, &function, &arn))
 }
 
 fn list_functions(call: Call<'_>) -> Result<Value, ApiError> {
@@ -269,7 +269,11 @@ fn list_functions(call: Call<'_>) -> Result<Value, ApiError> {
     let functions = call.aws.lambda.functions();
     let part = page(functions, size, call.input.text("Marker")?)
         .map_err(|_| ApiError::new("InvalidParameterValueException", "Invalid marker"))?;
-    let described: Vec<Value> = part.items.iter().map(|f| describe(f, &f.arn())).collect();
+    let described: Vec<Value> = part
+        .items
+        .iter()
+        .map(|f| describe(call, f, &f.arn()))
+        .collect();
     let mut answer = json!({ "Functions": described });
     if let Some(marker) = part.next_token {
         answer["NextMarker"] = json!(marker);
@@ -278,12 +282,14 @@ fn list_functions(call: Call<'_>) -> Result<Value, ApiError> {
 }
 
 /// The function's configuration, as far as the template is read.
-fn describe(function: &Function, arn: &str) -> Value {
+fn describe(call: Call<'_>, function: &Function, arn: &str) -> Value {
+    let role = call.aws.iam.role_arn(&function.binary_name);
+    let role = role.unwrap_or_else(|| role_of_external(&function.name));
     json!({
         "FunctionName": function.name,
         "FunctionArn": arn,
         "Runtime": "provided.al2023",
-        "Role": format!("arn:aws:iam::{ACCOUNT}:role/greenlight-{}", function.binary_name),
+        "Role": role,
         "Handler": "bootstrap",
         "Timeout": function.timeout.as_secs(),
         "MemorySize": function.memory_megabytes,

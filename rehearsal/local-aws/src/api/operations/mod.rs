@@ -3,6 +3,7 @@
 //!
 //! To add an operation, write its handler and its entry in the table of the same file.
 
+mod cloudformation;
 mod cloudwatch;
 mod codedeploy;
 mod ecr;
@@ -55,13 +56,14 @@ type Routed = (
 
 fn of(service: Service) -> impl Iterator<Item = &'static Operation> {
     let tables: &[&[Operation]] = match service {
+        Service::CloudFormation => &[cloudformation::OPERATIONS],
         Service::CloudWatch => &[cloudwatch::OPERATIONS],
         Service::CodeDeploy => codedeploy::OPERATIONS,
         Service::Ecr => &[ecr::OPERATIONS],
         Service::Ecs => ecs::OPERATIONS,
         Service::Elb => elb::OPERATIONS,
         Service::Events => &[events::OPERATIONS],
-        Service::Iam => &[iam::OPERATIONS],
+        Service::Iam => &[iam::OPERATIONS, iam::WRITING],
         Service::Lambda => &[lambda::OPERATIONS],
         Service::Logs => &[logs::OPERATIONS],
         Service::Scheduler => &[scheduler::OPERATIONS],
@@ -101,7 +103,7 @@ pub(super) fn missing(service: Service) -> fn(&str) -> ApiError {
                 format!("{member} can not be blank."),
             )
         },
-        Service::Elb | Service::Iam | Service::Sts => {
+        Service::CloudFormation | Service::Elb | Service::Iam | Service::Sts => {
             |member| ApiError::new("ValidationError", not_null(member))
         }
         Service::Lambda => {

@@ -1,6 +1,6 @@
 //! Secrets Manager's operations.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::api::error::ApiError;
 use crate::api::input::Input;
@@ -14,6 +14,7 @@ use crate::stamp::epoch_seconds;
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("CreateSecret", create_secret, on_new_secret),
     Operation::new("DeleteSecret", delete_secret, on_secret),
+    Operation::new("DescribeSecret", describe_secret, on_secret),
     Operation::new("GetSecretValue", get_secret_value, on_secret_and_key),
     Operation::new("PutSecretValue", put_secret_value, on_secret),
 ];
@@ -62,6 +63,26 @@ fn get_secret_value(call: Call<'_>) -> Answer {
     match version.content {
         Content::Text(text) => answer["SecretString"] = json!(text),
         Content::Binary(bytes) => answer["SecretBinary"] = json!(bytes),
+    }
+    Ok(answer)
+}
+
+fn describe_secret(call: Call<'_>) -> Answer {
+    let id = call.input.required_text("SecretId")?;
+    let secret = call.aws.secrets_manager.secret(id);
+    let secret = secret.ok_or_else(|| refusal(&Refused::NoSecret))?;
+    let stages = secret.versions.iter();
+    let stages: Map<String, Value> = stages
+        .map(|version| (version.id.clone(), json!(version.stages)))
+        .collect();
+    let mut answer =
+        json!({ "ARN": secret.arn, "Name": secret.name, "VersionIdsToStages": stages });
+    // It is described until it is gone for good.
+    if let Some(at) = secret.deleted_at {
+        answer["DeletedDate"] = json!(epoch_seconds(at));
+    }
+    if let KmsKey::Own(key) | KmsKey::Disabled(key) = &secret.key {
+        answer["KmsKeyId"] = json!(key);
     }
     Ok(answer)
 }

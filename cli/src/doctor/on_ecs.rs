@@ -1,0 +1,276 @@
+//! A service that ECS itself deploys to: its hooks, alarms, target groups and rules.
+
+use aws::ecs::ServiceDeployments;
+use futures_util::future::join_all;
+use rules::config::Pipeline;
+use rules::doctor::{self, Checks, Read};
+use rules::ecs;
+use rules::engine::Engine;
+use rules::names::{RevisionArn, TargetGroupArn};
+use rules::observed::{Service, TaskDefinition};
+use rules::revision;
+use rules::test_traffic::Through;
+use tokio::join;
+
+use super::account::{Account, read, why};
+use super::roles::{self, Named, need_anywhere};
+use super::{hooks, traffic};
+
+/// Checks a service that ECS itself deploys to; `pipelines` are all of it.
+pub(super) async fn check(
+    account: &Account<'_>,
+    pipelines: &[&Pipeline],
+    service: &Service,
+    engine: Engine,
+    definition: Option<&TaskDefinition>,
+) -> Checks {
+    let mut checks = Checks::default();
+    let functions = &account.ours.functions;
+    for pipeline in pipelines {
+        match engine {
+            Engine::Rolling => doctor::fits_rolling(&mut checks, pipeline, service, functions),
+            Engine::Native(_) | Engine::CodeDeploy => {
+                doctor::fits_native(&mut checks, pipeline, service, functions)
+            }
+        }
+    }
+    let first = pipelines[0];
+    let network =
+        definition.and_then(|definition| definition.task_definition["networkMode"].as_str());
+    let (hooks, alarms, deployer, wired) = join!(
+        hooks::of_service(account, first, service),
+        alarms(account, first, service),
+        deployer(account, first, service),
+        wired(account, pipelines, service, engine, network)
+    );
+    for part in [hooks, alarms, deployer, wired] {
+        checks.extend(part);
+    }
+    checks
+}
+
+async fn alarms(account: &Account<'_>, pipeline: &Pipeline, service: &Service) -> Checks {
+    let mut checks = Checks::default();
+    let alarms = service
+        .configuration
+        .alarms
+        .as_ref()
+        .filter(|alarms| alarms.enable && !alarms.names.is_empty());
+    if let Some(alarms) = alarms {
+        let found = read(account.cloudwatch.describe_alarms(&alarms.names).await);
+        let named_by = format!("service `{}`", pipeline.place());
+        doctor::alarms(
+            &mut checks,
+            &named_by,
+            &alarms.names,
+            &found,
+            "`Alarms` of the service's `DeploymentConfiguration`",
+        );
+    }
+    checks
+}
+
+/// What the newest deployments shipped, and whether Greenlight registered it.
+async fn deployer(account: &Account<'_>, pipeline: &Pipeline, service: &Service) -> Checks {
+    const LOOKED_AT: usize = 5;
+    let mut checks = Checks::default();
+    let newest = ServiceDeployments::Newest;
+    let Ok(listed) = account
+        .ecs
+        .list_service_deployments(&pipeline.cluster, &pipeline.service, newest)
+        .await
+    else {
+        return checks;
+    };
+    let settled = listed
+        .into_iter()
+        .filter(|one| one.status == ecs::Status::Successful);
+    let targets: Vec<_> = settled
+        .filter_map(|one| one.target)
+        .take(LOOKED_AT)
+        .collect();
+    let Ok(described) = account.ecs.describe_service_revisions(&targets).await else {
+        return checks;
+    };
+    let in_order = targets
+        .iter()
+        .filter_map(|arn| described.iter().find(|one| one.arn == *arn));
+    let revisions: Vec<RevisionArn> = in_order.map(|one| one.revision.clone()).collect();
+    let is_ours = join_all(revisions.iter().map(async |arn| {
+        let definition = account
+            .ecs
+            .describe_task_definition(arn.as_str())
+            .await
+            .ok()?;
+        Some((arn.clone(), revision::stack_of(&definition).is_some()))
+    }));
+    let known: Vec<(RevisionArn, bool)> = is_ours.await.into_iter().flatten().collect();
+    // What is under way is judged when it has ended.
+    if service.rollouts.len() < 2 {
+        doctor::foreign_revisions(&mut checks, pipeline, &known);
+    }
+    checks
+}
+
+/// Target groups and rules of a service that ECS deploys to.
+async fn wired(
+    account: &Account<'_>,
+    pipelines: &[&Pipeline],
+    service: &Service,
+    engine: Engine,
+    network: Option<&str>,
+) -> Checks {
+    let mut checks = Checks::default();
+    let place = pipelines[0].place();
+    let named_by = format!("service `{place}`");
+    for balanced in &service.load_balancers {
+        let Some(serving) = &balanced.target.target_group else {
+            continue;
+        };
+        let advanced = balanced.advanced.as_ref();
+        let alternate = advanced.and_then(|advanced| advanced.alternate_target_group.as_ref());
+        match (engine, alternate) {
+            (Engine::Native(_), Some(alternate)) => {
+                let pair = join_all([serving, alternate].map(async |arn| {
+                    (
+                        name_of(arn),
+                        read(account.elb.describe_target_group(arn).await),
+                    )
+                }))
+                .await;
+                doctor::target_groups(&mut checks, &named_by, &pair, None, network);
+            }
+            (_, _) => {
+                if let Read::Absent = read(account.elb.describe_target_group(serving).await) {
+                    checks.wrong(
+                        "target-groups",
+                        format!(
+                            "{named_by} names the target group `{}`, which does not exist",
+                            name_of(serving)
+                        ),
+                        "name another one in `LoadBalancers` of the service",
+                    );
+                }
+            }
+        }
+        let Some(advanced) = advanced.filter(|_| matches!(engine, Engine::Native(_))) else {
+            if engine == Engine::Rolling {
+                checks.extend(rolling_requests(account, pipelines, serving).await);
+            }
+            continue;
+        };
+        doctor::rule_differs(
+            &mut checks,
+            &place,
+            advanced.production_rule.as_ref(),
+            advanced.test_rule.as_ref(),
+        );
+        for (through, rule) in [
+            (Through::ProductionListener, &advanced.production_rule),
+            (Through::TestListener, &advanced.test_rule),
+        ] {
+            for pipeline in pipelines {
+                if let Some(rule) = rule {
+                    checks.extend(traffic::by_rule(account, pipeline, through, rule).await);
+                }
+            }
+        }
+        if let Some(role) = &advanced.role {
+            checks.extend(infrastructure_role(account, &place, role, advanced, serving).await);
+        }
+    }
+    checks.checked(format!(
+        "{} target groups with their rules",
+        service.load_balancers.len()
+    ));
+    checks
+}
+
+/// The production gate of a rolling service asks through the listener that leads to its target group.
+async fn rolling_requests(
+    account: &Account<'_>,
+    pipelines: &[&Pipeline],
+    serving: &TargetGroupArn,
+) -> Checks {
+    let mut checks = Checks::default();
+    let Some(pipeline) = pipelines
+        .iter()
+        .find(|one| one.production_traffic.is_some())
+    else {
+        return checks;
+    };
+    match account.elb.leads_to(serving).await {
+        Ok(leads) => {
+            if let Some(arn) = leads.first().and_then(|leads| leads.rule.listener()) {
+                if let Ok(found) = traffic::listener(account, &arn).await {
+                    traffic::address(
+                        account,
+                        &mut checks,
+                        pipeline,
+                        Through::ProductionListener,
+                        &found.listener,
+                    )
+                    .await;
+                }
+            } else {
+                checks.wrong(
+                    "listeners",
+                    format!("no listener leads to the target group `{}` of service `{}`: its production traffic cannot be asked for", name_of(serving), pipeline.place()),
+                    format!("aws elbv2 create-listener --default-actions Type=forward,TargetGroupArn={serving} …"),
+                );
+            }
+        }
+        Err(failed) => checks.not_known(
+            "listeners",
+            &format!(
+                "what leads to the target group `{}` is not known: {}",
+                name_of(serving),
+                why(&failed)
+            ),
+        ),
+    }
+    checks
+}
+
+/// The role with which ECS writes listener rules and registers targets.
+async fn infrastructure_role(
+    account: &Account<'_>,
+    place: &str,
+    role: &str,
+    advanced: &ecs::Advanced,
+    serving: &TargetGroupArn,
+) -> Checks {
+    let mut checks = Checks::default();
+    let mut needs = vec![need_anywhere(
+        "elasticloadbalancing:RegisterTargets",
+        serving.as_str(),
+        "to register green's tasks",
+    )];
+    for rule in [&advanced.production_rule, &advanced.test_rule]
+        .into_iter()
+        .flatten()
+    {
+        let action = match rule {
+            ecs::TrafficRule::Rule(_) => "elasticloadbalancing:ModifyRule",
+            ecs::TrafficRule::Listener(_) => "elasticloadbalancing:ModifyListener",
+        };
+        needs.push(need_anywhere(action, rule.as_str(), "to shift traffic"));
+    }
+    let named = Named {
+        role,
+        by: format!("the load balancer of service `{place}`"),
+        service: "ecs.amazonaws.com",
+        context: &[],
+    };
+    roles::check(account, &mut checks, &named, &needs).await;
+    checks
+}
+
+fn name_of(group: &TargetGroupArn) -> String {
+    group
+        .as_str()
+        .split('/')
+        .nth(1)
+        .unwrap_or(group.as_str())
+        .to_owned()
+}

@@ -1,0 +1,236 @@
+//! The revision that the next one is made of: its containers, secrets, logs and roles.
+
+use futures_util::future::join_all;
+use rules::config::Pipeline;
+use rules::doctor::{self, Checks, Needs, Secret};
+use rules::observed::TaskDefinition;
+use rules::revision;
+
+use super::account::{Account, why};
+use super::roles::{self, Named, need, need_anywhere};
+
+/// What has to be there for a task of the revision to start.
+pub(super) async fn check(
+    account: &Account<'_>,
+    pipeline: &Pipeline,
+    definition: &TaskDefinition,
+) -> Checks {
+    let mut checks = Checks::default();
+    let (secrets, groups) = (doctor::secrets(definition), doctor::log_groups(definition));
+    let short =
+        revision::arn(definition).map_or_else(|| "?".to_owned(), |arn| arn.short().to_owned());
+    for missing in join_all(secrets.iter().map(|one| secret(account, &short, one))).await {
+        checks.extend(missing);
+    }
+    let region = account.stack.started.settings.topic.region();
+    let here = groups
+        .iter()
+        .filter(|group| !group.is_made && group.region.as_deref().is_none_or(|one| one == region));
+    for missing in join_all(here.map(|group| log_group(account, &short, &group.name))).await {
+        checks.extend(missing);
+    }
+    for of_role in join_all(
+        doctor::role_names(definition)
+            .into_iter()
+            .map(async |(what, role)| {
+                let needs = match what {
+                    "execution role" => start_needs(account, pipeline, definition, &secrets),
+                    _ => Vec::new(),
+                };
+                let mut checks = Checks::default();
+                let named = Named {
+                    role,
+                    by: format!("revision `{short}`, as its {what},"),
+                    service: "ecs-tasks.amazonaws.com",
+                    context: &[],
+                };
+                roles::check(account, &mut checks, &named, &needs).await;
+                checks
+            }),
+    )
+    .await
+    {
+        checks.extend(of_role);
+    }
+    needs_execution_role(&mut checks, &short, definition, &secrets);
+    checks.checked(format!(
+        "revision {short}: {} secrets, {} log groups, its roles",
+        secrets.len(),
+        groups.len()
+    ));
+    checks
+}
+
+/// Secrets are read with the execution role, on instances as well (ECS Developer Guide, task execution IAM role).
+fn needs_execution_role(
+    checks: &mut Checks,
+    short: &str,
+    definition: &TaskDefinition,
+    secrets: &[Secret],
+) {
+    let has_role = definition.task_definition["executionRoleArn"].is_string();
+    if !has_role && !secrets.is_empty() {
+        checks.wrong(
+            "roles",
+            format!("revision `{short}` reads secrets and has no execution role, with which ECS would read them"),
+            "`ExecutionRoleArn` in the task definition",
+        );
+    }
+}
+
+/// What ECS does with the execution role before a task's containers start.
+fn start_needs(
+    account: &Account<'_>,
+    pipeline: &Pipeline,
+    definition: &TaskDefinition,
+    secrets: &[Secret],
+) -> Vec<Needs> {
+    let mut needs = Vec::new();
+    let of_own_registry = pipeline.registry.account.is_none() && pipeline.registry.region.is_none();
+    if of_own_registry {
+        let repository = account.arn("ecr", &format!("repository/{}", pipeline.repository));
+        needs.push(need("ecr:GetAuthorizationToken", "*", "to pull the image"));
+        needs.push(need(
+            "ecr:BatchGetImage",
+            repository.clone(),
+            "to pull the image",
+        ));
+        needs.push(need(
+            "ecr:GetDownloadUrlForLayer",
+            repository,
+            "to pull the image",
+        ));
+    }
+    for group in doctor::log_groups(definition) {
+        let stream = account.arn(
+            "logs",
+            &format!("log-group:{}:log-stream:greenlight", group.name),
+        );
+        needs.push(need(
+            "logs:CreateLogStream",
+            stream.clone(),
+            "to write the log",
+        ));
+        needs.push(need("logs:PutLogEvents", stream, "to write the log"));
+    }
+    for secret in secrets {
+        match secret {
+            Secret::SecretsManager(arn) if arn.starts_with("arn:") => {
+                needs.push(need(
+                    "secretsmanager:GetSecretValue",
+                    arn.clone(),
+                    "to read the secret",
+                ));
+            }
+            Secret::SecretsManager(_) => {}
+            Secret::Parameter { name, arn } => {
+                let arn = arn.clone();
+                let arn = arn.unwrap_or_else(|| {
+                    account.arn(
+                        "ssm",
+                        &format!("parameter/{}", name.trim_start_matches('/')),
+                    )
+                });
+                needs.push(need("ssm:GetParameters", arn, "to read the parameter"));
+            }
+        }
+    }
+    needs
+}
+
+async fn secret(account: &Account<'_>, short: &str, secret: &Secret) -> Checks {
+    let mut checks = Checks::default();
+    let (what, name, is_there) = match secret {
+        Secret::SecretsManager(id) => ("secret", id, account.secrets_manager.has_secret(id).await),
+        Secret::Parameter { name, .. } => {
+            ("parameter", name, account.ssm.has_parameter(name).await)
+        }
+    };
+    match is_there {
+        Ok(true) => {}
+        Ok(false) => checks.wrong(
+            "secrets",
+            format!("revision `{short}` reads the {what} `{name}`, which does not exist: no task of it could start"),
+            match secret {
+                Secret::SecretsManager(_) => format!("aws secretsmanager create-secret --name … , or restore it: aws secretsmanager restore-secret --secret-id {name}"),
+                Secret::Parameter { .. } => format!("aws ssm put-parameter --name {name} --type SecureString --value …"),
+            },
+        ),
+        Err(failed) => checks.not_known("secrets", &format!("whether the {what} `{name}` exists is not known: {}", why(&failed))),
+    }
+    checks
+}
+
+async fn log_group(account: &Account<'_>, short: &str, name: &str) -> Checks {
+    let mut checks = Checks::default();
+    match account.logs.has_log_group(name).await {
+        Ok(true) => {}
+        Ok(false) => {
+            account.note_absent(name);
+            checks.wrong(
+                "logs",
+                format!("revision `{short}` logs to the group `{name}`, which does not exist: no task of it could start"),
+                format!("aws logs create-log-group --log-group-name {name}"),
+            );
+        }
+        Err(failed) => checks.not_known(
+            "logs",
+            &format!(
+                "whether the log group `{name}` exists is not known: {}",
+                why(&failed)
+            ),
+        ),
+    }
+    checks
+}
+
+/// What CodeDeploy and the functions hand to a revision's tasks.
+pub(super) fn pass_needs(account: &Account<'_>, definition: &TaskDefinition) -> Vec<Needs> {
+    let roles = doctor::role_names(definition).into_iter();
+    let arn = |role: &str| match role.starts_with("arn:") {
+        true => role.to_owned(),
+        false => account.arn("iam", &format!("role/{role}")),
+    };
+    roles
+        .map(|(what, role)| {
+            need(
+                "iam:PassRole",
+                arn(role),
+                format!("to start tasks with their {what}"),
+            )
+        })
+        .collect()
+}
+
+/// What CodeDeploy does with its role in a deployment of the service.
+pub(super) fn deploy_needs(
+    account: &Account<'_>,
+    pipeline: &Pipeline,
+    has_alarms: bool,
+) -> Vec<Needs> {
+    let (cluster, service) = (&pipeline.cluster, &pipeline.service);
+    let place = account.arn("ecs", &format!("service/{cluster}/{service}"));
+    let task_set = account.arn("ecs", &format!("task-set/{cluster}/{service}/ecs-svc/0"));
+    let mut needs = vec![
+        need_anywhere("ecs:DescribeServices", place.clone(), "to deploy"),
+        need_anywhere(
+            "ecs:UpdateServicePrimaryTaskSet",
+            place.clone(),
+            "to deploy",
+        ),
+    ];
+    for action in ["ecs:CreateTaskSet", "ecs:DeleteTaskSet"] {
+        needs.push(Needs {
+            or: vec![place.clone(), "*".to_owned()],
+            ..need(action, task_set.clone(), "to deploy")
+        });
+    }
+    if has_alarms {
+        needs.push(need(
+            "cloudwatch:DescribeAlarms",
+            "*",
+            "to see the group's alarms",
+        ));
+    }
+    needs
+}

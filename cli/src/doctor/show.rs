@@ -1,0 +1,166 @@
+//! What was found, for people and for programs.
+
+use rules::config::Pipeline;
+use rules::doctor::{Checks, Finding, Severity};
+use rules::environment::Mode;
+use serde_json::{Value, json};
+
+use super::service::OfService;
+use crate::page::{Ink, Output, Page};
+use crate::stack::{IsThere, Stack};
+
+/// What no call tells, whoever asks.
+const BEYOND: &str = "service control policies and policies of resources and keys, security groups and routes, what a command does";
+
+type OfPipeline<'a> = (&'a Pipeline, &'a OfService<'a>, Checks);
+
+pub(super) fn show(
+    stack: &Stack,
+    of_stack: &Checks,
+    pipelines: &[OfPipeline<'_>],
+    output: &Output,
+) -> anyhow::Result<()> {
+    match output.json {
+        true => output.json(&to_json(stack, of_stack, pipelines)),
+        false => {
+            let mut page = output.page();
+            write(&mut page, stack, of_stack, pipelines);
+            output.text(&page.into_text())
+        }
+    }
+}
+
+fn write(page: &mut Page, stack: &Stack, of_stack: &Checks, pipelines: &[OfPipeline<'_>]) {
+    let settings = &stack.started.settings;
+    let (region, account) = (settings.topic.region(), settings.topic.account());
+    page.line(
+        &format!("stack {} ({region}, account {account})", settings.stack),
+        Ink::Bold,
+    );
+    list(page, of_stack);
+    for (pipeline, _, checks) in pipelines {
+        page.blank();
+        page.line(
+            &format!("{} -> {}", pipeline.name, pipeline.place()),
+            Ink::Bold,
+        );
+        list(page, checks);
+    }
+    page.blank();
+    let all = pipelines
+        .iter()
+        .map(|(.., checks)| checks)
+        .chain([of_stack]);
+    let findings: Vec<&Finding> = all.flat_map(|checks| &checks.findings).collect();
+    page.line(&summary(&findings), ink(worst(&findings)));
+    page.line(&format!("Not known to any call: {BEYOND}."), Ink::Plain);
+}
+
+fn list(page: &mut Page, checks: &Checks) {
+    for severity in [Severity::Wrong, Severity::Doubt, Severity::NotKnown] {
+        for finding in checks
+            .findings
+            .iter()
+            .filter(|one| one.severity == severity)
+        {
+            let label = match severity {
+                Severity::Wrong => "wrong",
+                Severity::Doubt => "doubt",
+                Severity::NotKnown => "not known",
+            };
+            page.field(
+                label,
+                &format!("{}: {}", finding.subject, finding.sentence),
+                ink(Some(severity)),
+            );
+            if let Some(remedy) = &finding.remedy {
+                page.field("", &format!("-> {remedy}"), Ink::Plain);
+            }
+        }
+    }
+    let mut label = "checked";
+    for checked in &checks.checked {
+        page.field(label, checked, Ink::Plain);
+        label = "";
+    }
+}
+
+fn worst(findings: &[&Finding]) -> Option<Severity> {
+    findings.iter().map(|one| one.severity).min()
+}
+
+fn ink(severity: Option<Severity>) -> Ink {
+    match severity {
+        Some(Severity::Wrong) => Ink::Bad,
+        Some(Severity::Doubt | Severity::NotKnown) => Ink::Waiting,
+        None => Ink::Good,
+    }
+}
+
+/// `2 mistakes, 1 doubt`
+fn summary(findings: &[&Finding]) -> String {
+    let count = |severity| {
+        findings
+            .iter()
+            .filter(|one| one.severity == severity)
+            .count()
+    };
+    let counted = |severity, one: &str, many: &str| match count(severity) {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        number => Some(format!("{number} {many}")),
+    };
+    let parts = [
+        counted(Severity::Wrong, "mistake", "mistakes"),
+        counted(Severity::Doubt, "doubt", "doubts"),
+        counted(Severity::NotKnown, "thing not known", "things not known"),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => "Nothing wrong was found.".to_owned(),
+        false => format!("{}.", parts.join(", ")),
+    }
+}
+
+fn to_json(stack: &Stack, of_stack: &Checks, pipelines: &[OfPipeline<'_>]) -> Value {
+    let settings = &stack.started.settings;
+    let mode = match (stack.is_there, stack.started.extra.mode) {
+        (IsThere::NotYet, _) => "not deployed",
+        (IsThere::Yes, Mode::Deploy) => "deploy",
+        (IsThere::Yes, Mode::Observe) => "observe",
+    };
+    let pipelines: Vec<Value> = pipelines
+        .iter()
+        .map(|(pipeline, service, checks)| {
+            json!({
+                "pipeline": pipeline.name,
+                "service": pipeline.place(),
+                "engine": service.engine.map(|engine| engine.to_string()),
+                "findings": findings(checks),
+                "checked": checks.checked,
+            })
+        })
+        .collect();
+    json!({
+        "stack": settings.stack,
+        "region": settings.topic.region(),
+        "account": settings.topic.account(),
+        "mode": mode,
+        "findings": findings(of_stack),
+        "checked": of_stack.checked,
+        "pipelines": pipelines,
+        "beyond": BEYOND,
+    })
+}
+
+fn findings(checks: &Checks) -> Vec<Value> {
+    let object = |one: &Finding| {
+        json!({
+            "subject": one.subject,
+            "severity": one.severity.code(),
+            "sentence": one.sentence,
+            "remedy": one.remedy,
+        })
+    };
+    checks.findings.iter().map(object).collect()
+}

@@ -1,0 +1,343 @@
+//! Roles: whether they exist, whom they trust, and what IAM's policy simulator says of them.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::finding::{Checks, Read};
+use crate::trust::{Trust, trusted, trusting};
+
+/// The word of IAM's policy simulator for what policies allow (IAM API Reference, EvaluationResult).
+const ALLOWED: &str = "allowed";
+/// Its word for what a policy denies, whatever else allows it.
+const DENIED: &str = "explicitDeny";
+
+/// What the policy simulator says of an action on a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Simulated {
+    /// `lambda:InvokeFunction`
+    pub action: String,
+    /// The resource's ARN, or `*`.
+    pub resource: String,
+    /// `allowed`, `implicitDeny`, `explicitDeny`.
+    pub decision: String,
+    /// The keys of conditions that were not given: without them the decision says nothing.
+    pub missing_keys: Vec<String>,
+}
+
+/// What a role has to be allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// The action.
+    pub action: &'static str,
+    /// The resource; policies may also allow it on one of the others.
+    pub resource: String,
+    /// Resources on which AWS may authorise the action instead: its documents leave it open.
+    pub or: Vec<String>,
+    /// What for, as people say it: `to call the hook …`.
+    pub what_for: String,
+}
+
+/// What a role's policies say.
+type Said = Read<Vec<Simulated>>;
+
+/// What is wrong with a role, and what mends it: one finding, since one role is meant by it.
+#[derive(Default)]
+struct Amiss {
+    given: Vec<String>,
+    remedies: Vec<String>,
+}
+
+impl Amiss {
+    fn add(&mut self, given: String, remedy: String) {
+        self.given.push(given);
+        self.remedies.push(remedy);
+    }
+}
+
+/// Checks a role: `trust` is its trust policy, `said` what the simulator answered to all that it needs.
+pub fn role(
+    checks: &mut Checks,
+    role: &str,
+    named_by: &str,
+    service: &str,
+    trust: &Read<Value>,
+    needs: &[Needs],
+    said: &Said,
+) {
+    const SUBJECT: &str = "roles";
+    let name = name_of(role);
+    let found = match trust {
+        Read::Found(policy) => policy,
+        Read::Absent => {
+            let sentence = format!(
+                "{named_by} names the role `{role}`, which does not exist, expected one that `{service}` may assume"
+            );
+            let policy = quoted(&trusting(&Value::Null, service));
+            let remedy = format!(
+                "aws iam create-role --role-name {name} --assume-role-policy-document {policy}"
+            );
+            return checks.wrong(SUBJECT, sentence, remedy);
+        }
+        Read::NotKnown(why) => {
+            return checks.not_known(
+                SUBJECT,
+                &format!("the role `{role}` of {named_by} is not known: {why}"),
+            );
+        }
+    };
+    let mut amiss = Amiss::default();
+    trusts(checks, &mut amiss, role, service, found);
+    match said {
+        Read::Found(said) => allows(checks, &mut amiss, role, needs, said),
+        // It was there a moment ago.
+        Read::Absent => {}
+        Read::NotKnown(_) if needs.is_empty() => {}
+        Read::NotKnown(why) => {
+            let sentence =
+                format!("what the role `{role}` of {named_by} may do is not known: {why}");
+            checks.not_known(SUBJECT, &sentence);
+        }
+    }
+    if !amiss.given.is_empty() {
+        let given = amiss.given.join(", and ");
+        checks.wrong(
+            SUBJECT,
+            format!("{named_by} names the role `{role}`, {given}"),
+            amiss.remedies.join("; "),
+        );
+    }
+}
+
+fn trusts(checks: &mut Checks, amiss: &mut Amiss, role: &str, service: &str, policy: &Value) {
+    let name = name_of(role);
+    match Trust::of(policy, service) {
+        Trust::Given => {}
+        Trust::NotGiven => {
+            let given = match trusted(policy).as_slice() {
+                [] => "which no service may assume".to_owned(),
+                others => format!("which trusts `{}`", others.join("`, `")),
+            };
+            let mended = quoted(&trusting(policy, service));
+            amiss.add(
+                format!("{given}, expected one that `{service}` may assume"),
+                format!("aws iam update-assume-role-policy --role-name {name} --policy-document {mended}"),
+            );
+        }
+        Trust::Denied => amiss.add(
+            format!("whose trust policy denies `{service}`, expected one that it may assume"),
+            format!("take that statement out of what `aws iam get-role --role-name {name}` shows"),
+        ),
+        Trust::NotKnown => checks.not_known(
+            "roles",
+            &format!("whether `{service}` may assume the role `{role}` is not known: its trust policy says whom it excludes"),
+        ),
+    }
+}
+
+/// All that is not allowed goes into one policy.
+fn allows(checks: &mut Checks, amiss: &mut Amiss, role: &str, needs: &[Needs], said: &[Simulated]) {
+    let (mut missing, mut denied) = (Vec::new(), Vec::new());
+    for need in needs {
+        let is_of_it = |one: &&Simulated| {
+            let is_its_resource = one.resource == need.resource || need.or.contains(&one.resource);
+            one.action == need.action && is_its_resource
+        };
+        let of_need: Vec<&Simulated> = said.iter().filter(is_of_it).collect();
+        if of_need.is_empty() || of_need.iter().any(|one| one.decision == ALLOWED) {
+            continue;
+        }
+        let keys: BTreeSet<&str> = of_need
+            .iter()
+            .flat_map(|one| &one.missing_keys)
+            .map(String::as_str)
+            .collect();
+        if !keys.is_empty() {
+            let keys: Vec<&str> = keys.into_iter().collect();
+            let sentence = format!(
+                "whether the role `{role}` allows `{}` {} is not known: its policies have conditions on {}",
+                need.action,
+                need.what_for,
+                keys.join(", ")
+            );
+            checks.not_known("roles", &sentence);
+        } else if of_need.iter().any(|one| one.decision == DENIED) {
+            denied.push(need);
+        } else {
+            missing.push(need);
+        }
+    }
+    let name = name_of(role);
+    if !missing.is_empty() {
+        let statement = |need: &&Needs| json!({ "Effect": "Allow", "Action": need.action, "Resource": need.resource });
+        let statements: Vec<Value> = missing.iter().map(statement).collect();
+        let policy = quoted(&json!({ "Version": "2012-10-17", "Statement": statements }));
+        amiss.add(
+            format!("whose policies do not allow {}", listed(&missing)),
+            format!("aws iam put-role-policy --role-name {name} --policy-name greenlight-doctor --policy-document {policy}"),
+        );
+    }
+    if !denied.is_empty() {
+        amiss.add(
+            format!("whose policies deny {}", listed(&denied)),
+            format!("take that out of its policies: aws iam list-role-policies --role-name {name}; aws iam list-attached-role-policies --role-name {name}"),
+        );
+    }
+}
+
+fn listed(needs: &[&Needs]) -> String {
+    let one = |need: &&Needs| format!("`{}` on `{}` {}", need.action, need.resource, need.what_for);
+    needs.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// The shell would take an apostrophe for the end.
+fn quoted(policy: &Value) -> String {
+    format!("'{}'", policy.to_string().replace('\'', r"'\''"))
+}
+
+/// The role's name, without its path.
+pub(super) fn name_of(role: &str) -> &str {
+    role.rsplit('/').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLE: &str = "arn:aws:iam::111122223333:role/team/deploys";
+
+    fn need(action: &'static str, resource: &str, or: &[&str]) -> Needs {
+        let or = or.iter().map(|one| (*one).to_owned()).collect();
+        Needs {
+            action,
+            resource: resource.to_owned(),
+            or,
+            what_for: "to go on".to_owned(),
+        }
+    }
+
+    fn said(action: &str, resource: &str, decision: &str, missing: &[&str]) -> Simulated {
+        Simulated {
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            decision: decision.to_owned(),
+            missing_keys: missing.iter().map(|one| (*one).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    #[expect(clippy::too_many_lines, reason = "one table, a case a line")]
+    fn a_role_exists_trusts_the_service_and_is_allowed_what_it_does() {
+        let needs = [
+            need("lambda:InvokeFunction", "f", &[]),
+            need("ecs:CreateTaskSet", "s", &["*"]),
+        ];
+        let good = Read::Found(trusting(&Value::Null, "codedeploy.amazonaws.com"));
+        let other = Read::Found(trusting(&Value::Null, "ec2.amazonaws.com"));
+        let invoke = |decision: &str, missing: &[&str]| {
+            said("lambda:InvokeFunction", "f", decision, missing)
+        };
+        let create =
+            |resource: &str, decision: &str| said("ecs:CreateTaskSet", resource, decision, &[]);
+        let all = |invoke: Simulated| {
+            Read::Found(vec![
+                invoke,
+                create("s", "implicitDeny"),
+                create("*", "allowed"),
+            ])
+        };
+        let table = [
+            (&good, all(invoke("allowed", &[])), ""),
+            (
+                &good,
+                all(invoke("implicitDeny", &[])),
+                "wrong: the group names the role `R`, whose policies do not allow `lambda:InvokeFunction` on `f` to go on",
+            ),
+            (
+                &good,
+                all(invoke("explicitDeny", &[])),
+                "wrong: the group names the role `R`, whose policies deny `lambda:InvokeFunction` on `f` to go on",
+            ),
+            (
+                &good,
+                all(invoke("implicitDeny", &["aws:SourceVpc"])),
+                "not_known: whether the role `R` allows `lambda:InvokeFunction` to go on is not known: its policies have conditions on aws:SourceVpc",
+            ),
+            (
+                &good,
+                Read::Found(vec![
+                    create("s", "implicitDeny"),
+                    create("*", "implicitDeny"),
+                ]),
+                "wrong: the group names the role `R`, whose policies do not allow `ecs:CreateTaskSet` on `s` to go on",
+            ),
+            (
+                &other,
+                all(invoke("allowed", &[])),
+                "wrong: the group names the role `R`, which trusts `ec2.amazonaws.com`, expected one that `codedeploy.amazonaws.com` may assume",
+            ),
+            (
+                &Read::Absent,
+                Read::Absent,
+                "wrong: the group names the role `R`, which does not exist, expected one that `codedeploy.amazonaws.com` may assume",
+            ),
+            (
+                &Read::NotKnown("denied".to_owned()),
+                Read::Absent,
+                "not_known: the role `R` of the group is not known: denied",
+            ),
+            (
+                &good,
+                Read::NotKnown("denied".to_owned()),
+                "not_known: what the role `R` of the group may do is not known: denied",
+            ),
+        ];
+        for (trusted, said, expected) in table {
+            let mut checks = Checks::default();
+            role(
+                &mut checks,
+                ROLE,
+                "the group",
+                "codedeploy.amazonaws.com",
+                trusted,
+                &needs,
+                &said,
+            );
+            let found: Vec<String> = checks
+                .findings
+                .iter()
+                .map(|one| {
+                    format!(
+                        "{}: {}",
+                        one.severity.code(),
+                        one.sentence.replace(ROLE, "R")
+                    )
+                })
+                .collect();
+            assert_eq!(found.join("; "), expected);
+        }
+    }
+
+    #[test]
+    fn a_remedy_can_be_pasted() {
+        let mut checks = Checks::default();
+        let policy = json!({"Statement": [{"Sid": "it's", "Effect": "Allow", "Principal": {"AWS": "a"}, "Action": "sts:AssumeRole"}]});
+        role(
+            &mut checks,
+            ROLE,
+            "x",
+            "ecs.amazonaws.com",
+            &Read::Found(policy),
+            &[],
+            &Read::Found(Vec::new()),
+        );
+        let remedy = checks.findings[0].remedy.as_deref().unwrap();
+        assert!(
+            remedy.starts_with(
+                "aws iam update-assume-role-policy --role-name deploys --policy-document '{"
+            ),
+            "{remedy}"
+        );
+        assert!(remedy.contains(r"it'\''s"), "{remedy}");
+    }
+}
