@@ -8,7 +8,6 @@ mod settings;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -173,7 +172,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     let buses = buses(template, &events, &iam, &context);
     let ecr = Ecr::new(context.clone(), buses, settings.repositories.clone());
     let ecr = Arc::new(ecr);
-    let load_balancers = LoadBalancers::new(clock, nodes(&settings.assumptions));
+    let load_balancers = LoadBalancers::new(clock.clone(), nodes(&settings.assumptions));
     let cloudwatch = Arc::new(CloudWatch::new(context.clone()));
     let secrets_manager = Arc::new(SecretsManager::new(context.clone()));
     let ecs = Arc::new(Ecs::new(
@@ -205,7 +204,6 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     };
     let service_deployments = Arc::new(ServiceDeployments::new(context.clone(), uses));
     let scheduler = Arc::new(Scheduler::new(context.clone(), iam.clone(), lambda.clone()));
-    let stack = stack(template, context.clock.now());
     Ok(Aws {
         context,
         iam,
@@ -221,7 +219,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         logs,
         scheduler,
         secrets_manager,
-        stack,
+        stack: stack(template, &clock),
         endpoint,
     })
 }
@@ -231,11 +229,11 @@ fn iam(template: &Template, without: &[Removal]) -> anyhow::Result<Arc<Iam>> {
     Ok(Arc::new(iam.with_keys(template.keys.clone())))
 }
 
-fn stack(template: &Template, created_at: SystemTime) -> Stack {
+fn stack(template: &Template, clock: &Clock) -> Stack {
     Stack {
         name: STACK,
         parameters: template.parameters.clone(),
-        created_at,
+        created_at: clock.now(),
     }
 }
 
