@@ -24,7 +24,7 @@ use crate::ecs::Ecs;
 use crate::elb::{LoadBalancers, Nodes};
 use crate::events::{Buses, CustomBuses, EventBus};
 use crate::fault::Faults;
-use crate::iam::Iam;
+use crate::iam::{Iam, Removal};
 use crate::lambda::Lambda;
 use crate::logs::Logs;
 use crate::scheduler::Scheduler;
@@ -158,8 +158,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     let template = &settings.template;
     let clock = Clock::with(settings.pace, settings.dwell);
     let context = Context::new(clock.clone(), settings.assumptions.clone());
-    let iam = Iam::new(template.principals.clone(), &settings.without)?;
-    let iam = Arc::new(iam.with_keys(template.keys.clone()));
+    let iam = iam(template, &settings.without)?;
     let logs = Logs::default();
     let lambda = Lambda::start(
         context.clone(),
@@ -172,10 +171,9 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     let rules = template.rules.clone();
     let events = EventBus::start(clock.clone(), rules, lambda.clone(), &settings.assumptions);
     let buses = buses(template, &events, &iam, &context);
-    let repositories = settings.repositories.clone();
-    let ecr = Arc::new(Ecr::new(context.clone(), buses, repositories));
-    let settings_began = clock.now();
-    let load_balancers = LoadBalancers::new(clock, nodes(&settings.assumptions));
+    let ecr = Ecr::new(context.clone(), buses, settings.repositories.clone());
+    let ecr = Arc::new(ecr);
+    let load_balancers = LoadBalancers::new(clock.clone(), nodes(&settings.assumptions));
     let cloudwatch = Arc::new(CloudWatch::new(context.clone()));
     let secrets_manager = Arc::new(SecretsManager::new(context.clone()));
     let ecs = Arc::new(Ecs::new(
@@ -206,7 +204,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         iam: iam.clone(),
     };
     let service_deployments = Arc::new(ServiceDeployments::new(context.clone(), uses));
-    let scheduler = Scheduler::new(context.clone(), iam.clone(), lambda.clone());
+    let scheduler = Arc::new(Scheduler::new(context.clone(), iam.clone(), lambda.clone()));
     Ok(Aws {
         context,
         iam,
@@ -221,15 +219,24 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         custom_buses: CustomBuses::new(template.custom_buses.clone()),
         sns: Sns::new(vec![template.topic_arn.clone()]),
         logs,
-        scheduler: Arc::new(scheduler),
+        scheduler,
         secrets_manager,
-        stack: Stack {
-            name: STACK,
-            parameters: template.parameters.clone(),
-            created_at: settings_began,
-        },
+        stack: stack(template, &clock),
         endpoint,
     })
+}
+
+fn iam(template: &Template, without: &[Removal]) -> anyhow::Result<Arc<Iam>> {
+    let iam = Iam::new(template.principals.clone(), without)?;
+    Ok(Arc::new(iam.with_keys(template.keys.clone())))
+}
+
+fn stack(template: &Template, clock: &Clock) -> Stack {
+    Stack {
+        name: STACK,
+        parameters: template.parameters.clone(),
+        created_at: clock.now(),
+    }
 }
 
 /// The buses that events of other accounts come by.

@@ -57,12 +57,12 @@ impl Scope {
 
     /// The parameters as text; a list with commas.
     pub(super) fn parameters(&self) -> BTreeMap<String, String> {
-        let text = |value: &Value| match value {
-            Value::Array(parts) => {
+        let text = |value: &Value| match value.as_array() {
+            Some(parts) => {
                 let parts = parts.iter().filter_map(Value::as_str);
                 parts.collect::<Vec<_>>().join(",")
             }
-            other => other.as_str().unwrap_or_default().to_owned(),
+            None => value.as_str().unwrap_or_default().to_owned(),
         };
         let all = self.parameters.iter();
         all.map(|(name, value)| (name.clone(), text(value)))
