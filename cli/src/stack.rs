@@ -171,6 +171,10 @@ fn as_deployed(common: &Common, session: &Session, caller: &Caller) -> Variables
             environment::TOPIC_ARN,
             format!("arn:{partition}:sns:{region}:{account}:{stack}-outcomes"),
         ),
+        (
+            environment::BUS_ARN,
+            format!("arn:{partition}:events:{region}:{account}:event-bus/{stack}-outcomes"),
+        ),
         (environment::MESSAGE_FORMAT, "text".to_owned()),
         (environment::STACK, stack.to_string()),
         (environment::MODE, "observe".to_owned()),

@@ -170,7 +170,7 @@ fn the_endpoints_of_a_vpc_are_those_of_the_services_that_the_checks_call() {
         .collect();
     assert!(called.contains("codedeploy"), "{called:?}");
     let deploying = repository::text("docs/deploying.md");
-    let endpoint = Regex::new(r"`com\.amazonaws\.<region>\.(\w+)`").unwrap();
+    let endpoint = Regex::new(r"`com\.amazonaws\.<region>\.(\w+)(?:\.api)?`").unwrap();
     let documented: BTreeSet<&str> = endpoint
         .captures_iter(&deploying)
         .map(|found| found.get(1).unwrap().as_str())

@@ -27,6 +27,7 @@ sys.dont_write_bytecode = True  # Nothing of a run stays in this folder.
 import yaml
 
 from ci_account import Account, Unknown, allows, trusts
+from ci_commit_status import statuses_are_written
 from ci_mistakes import BRANCH, FAILING, FAILING_PULL, MAIN, MISTAKES, PULL, REFUSED
 from ci_systems import COMMIT, SYSTEMS, Event, Job, Step, circleci_claims
 from claims import Claims
@@ -321,6 +322,7 @@ def main() -> int:
     policies_are_least(claims, policy)
     serve = ["--binaries", str(given.binaries.resolve()), "--root", str(ROOT)]
     with tempfile.TemporaryDirectory(prefix="greenlight-ci-") as folder:
+        statuses_are_written(claims, given.rehearsal.resolve(), serve, Path(folder))
         for name in SYSTEMS:
             try:
                 file_is_played(claims, name, serve, given.rehearsal.resolve(), Path(folder), policy)

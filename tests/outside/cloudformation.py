@@ -40,10 +40,12 @@ REFS = {
     "AWS::ElasticLoadBalancingV2::ListenerRule": "arn:aws:elasticloadbalancing:{region}:{account}:listener-rule/app/{id}",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/app/{id}",
     "AWS::ElasticLoadBalancingV2::TargetGroup": "arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{id}",
+    "AWS::Events::Rule": "{id}",
     "AWS::IAM::InstanceProfile": "{id}",
     "AWS::IAM::OIDCProvider": "arn:aws:iam::{account}:oidc-provider/token.actions.githubusercontent.com",
     "AWS::IAM::Role": "=RoleName",
     "AWS::Logs::LogGroup": "=LogGroupName",
+    "AWS::SQS::Queue": "https://sqs.{region}.amazonaws.com/{account}/{id}",
 }
 # What `Fn::GetAtt` gives, by type and attribute.
 ATTRIBUTES = {
@@ -59,9 +61,13 @@ ATTRIBUTES = {
         "LoadBalancerFullName": "app/{id}",
     },
     "AWS::ElasticLoadBalancingV2::TargetGroup": {"TargetGroupFullName": "targetgroup/{id}", "TargetGroupName": "{id}"},
+    "AWS::Events::ApiDestination": {"Arn": "arn:aws:events:{region}:{account}:api-destination/{id}/{hex}"},
+    "AWS::Events::Connection": {"Arn": "arn:aws:events:{region}:{account}:connection/{id}/{hex}"},
+    "AWS::Events::Rule": {"Arn": "arn:aws:events:{region}:{account}:rule/{EventBusName}/{id}"},
     "AWS::IAM::InstanceProfile": {"Arn": "arn:aws:iam::{account}:instance-profile/{id}"},
     "AWS::IAM::Role": {"Arn": "arn:aws:iam::{account}:role/{RoleName}"},
     "AWS::Logs::LogGroup": {"Arn": "arn:aws:logs:{region}:{account}:log-group:{LogGroupName}:*"},
+    "AWS::SQS::Queue": {"Arn": "arn:aws:sqs:{region}:{account}:{id}"},
 }
 
 
@@ -264,6 +270,13 @@ class Stack:
                 if not all(isinstance(part, str) for part in parts):
                     raise Invalid(f"Fn::Join in {self.user()} joins {parts}")
                 return value[0].join(parts)
+            case "Fn::FindInMap":
+                found = self.template.get("Mappings", {})
+                for part in map(self.resolve, value):
+                    if part not in found:
+                        raise Invalid(f"Fn::FindInMap in {self.user()}: `{part}` is not in the mapping")
+                    found = found[part]
+                return found
             case "Fn::Select":
                 return self.resolve(value[1])[int(value[0])]
             case "Fn::Split":

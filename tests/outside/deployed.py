@@ -11,6 +11,8 @@ from runtime_api import ACCOUNT, REGION
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "greenlight"
+BUS = f"{STACK}-outcomes"
+"""The name of its event bus."""
 HOOK = "GREENLIGHT_HOOK_"
 OF_AWS = {
     "AWS::AccountId": ACCOUNT,
@@ -88,6 +90,8 @@ def _text(value: object, given: dict[str, str]) -> str:
             return str(_TEMPLATE["Parameters"][name]["Default"])
         case {"Fn::GetAtt": str(attribute)}:
             id = attribute.removesuffix(".Arn")
+            if _RESOURCES.get(id, {}).get("Type") == "AWS::Events::EventBus":
+                return f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{BUS}"
             return BY_ID[id].arn if id in BY_ID else f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{id}"
         case {"Fn::Sub": str(text)}:
             for name, parameter in _TEMPLATE["Parameters"].items():

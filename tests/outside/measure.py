@@ -202,6 +202,7 @@ ANSWERS = {
     "PutLifecycleEventHookExecutionStatus": json.dumps({"lifecycleEventHookExecutionId": "eyJ"}),
     "Publish": '<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>'
     "94f20ce6-13c5-43a0-9a9e-ca52d816e90b</MessageId></PublishResult></PublishResponse>",
+    "PutEvents": json.dumps({"FailedEntryCount": 0, "Entries": [{"EventId": "94f20ce6-13c5-43a0-9a9e-ca52d816e90b"}]}),
 }
 
 

@@ -130,7 +130,7 @@ class Trial:
         self.claims.about("run-migration, called when CodeDeploy does not wait for it")
         deployment = deploy(self.world, web)
         answer = self.invoke("run-migration", deployment.hook())
-        self.claims.equal("starts nothing", self.recorder.changing(), [PUT, "Publish"])
+        self.claims.equal("starts nothing", self.recorder.changing(), [PUT, "Publish", "PutEvents"])
         self.answered("answers that it failed", deployment, "Failed")
         self.claims.contains("and says why", answer.body, "AfterInstall", "not `InProgress`")
         self.claims.contains("to people too", self.inbox.next(), "AfterInstall")
@@ -141,7 +141,7 @@ class Trial:
         answer = self.call("run-migration", deployment)
         self.claims.holds("it ends well", answer.ok, shown(answer.body))
         self.claims.equal(
-            "three calls change something", self.recorder.changing(), ["CreateSchedule", "RunTask", "UpdateSchedule"]
+            "four calls change something", self.recorder.changing(), ["CreateSchedule", "RunTask", "UpdateSchedule"]
         )
         started = self.world.ecs.list_tasks(cluster=CLUSTER, startedBy=f"greenlight/{deployment.id}")["taskArns"]
         self.claims.equal("moto has one task, started by the deployment", len(started), 1)
@@ -375,7 +375,7 @@ class Trial:
             "and none runs", self.world.ecs.list_tasks(**started_by, desiredStatus="RUNNING")["taskArns"], []
         )
         self.claims.equal(
-            "three calls change something", self.recorder.changing(), ["StopTask", "DeleteSchedule", "Publish"]
+            "four calls change something", self.recorder.changing(), ["StopTask", "DeleteSchedule", "Publish", "PutEvents"]
         )
         self.claims.equal("moto has no schedule of it any more", schedule_name(deployment) in self.schedules(), False)
 

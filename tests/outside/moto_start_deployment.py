@@ -134,7 +134,7 @@ class Trial:
         digest = self.world.push(web.repository, "latest")
         report = self.decision("is a skip", self.push(web.repository, "latest", digest), "running-unknown")
         self.claims.contains("that says why, and a hint", report.get("reason"), "none of its tasks runs", "hint:")
-        self.claims.equal("one call changes something", self.recorder.changing(), ["Publish"])
+        self.claims.equal("two calls change something", self.recorder.changing(), ["Publish", "PutEvents"])
         self.claims.contains("people read it", self.inbox.next(), "none of its tasks runs")
         self.claims.equal("there is no other revision", self.world.revisions(web), before)
 
@@ -303,7 +303,7 @@ class Trial:
         self.recorder.refuse = {"CreateDeployment": (400, json.dumps(refusal).encode())}
         refused = self.push(jobs.repository, "latest", digest)
         self.recorder.refuse = {}
-        changing = ["RegisterTaskDefinition", "CreateDeployment", "Publish"]
+        changing = ["RegisterTaskDefinition", "CreateDeployment", "Publish", "PutEvents"]
         self.refused(refused, changing, "create deployment", "InvalidRole")
         revisions = self.world.revisions(jobs)
         report = self.decision("the next delivery starts", self.push(jobs.repository, "latest", digest), "start")
@@ -319,12 +319,12 @@ class Trial:
         self.claims.about("a service that does not exist")
         digest = self.world.push("shop/ghost", "latest")
         answer = self.push("shop/ghost", "latest", digest)
-        self.refused(answer, ["Publish"], f"{CLUSTER}/ghost", "not found", "hint:")
+        self.refused(answer, ["Publish", "PutEvents"], f"{CLUSTER}/ghost", "not found", "hint:")
         self.claims.about("a task definition without a container of the repository")
         digest = self.world.push(stranger.repository, "latest")
         answer = self.push(stranger.repository, "latest", digest)
         runs = f"{REGISTRY}/shop/other@{PINNED}"
-        self.refused(answer, ["Publish"], f"{stranger.family}:1", stranger.repository, runs, "hint:")
+        self.refused(answer, ["Publish", "PutEvents"], f"{stranger.family}:1", stranger.repository, runs, "hint:")
 
     def refused(self, answer: Answer, changing: list[str], *said: str) -> None:
         """Nobody is served by three failed attempts at what cannot be done: it is answered, and told once."""

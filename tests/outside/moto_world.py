@@ -18,6 +18,7 @@ from pathlib import Path
 
 import boto3
 
+from deployed import BUS
 from runtime_api import ACCOUNT, REGION
 
 CLUSTER = "prod"
@@ -104,6 +105,7 @@ class World:
         )
         urllib.request.urlopen(request, timeout=30).close()
         self.topic = client("sns").create_topic(Name="outcomes")["TopicArn"]
+        client("events").create_event_bus(Name=BUS)
         self.ecs.create_cluster(clusterName=CLUSTER)
         vpc = self._ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         # moto gives a task's network interface a name only then, and fails without one.

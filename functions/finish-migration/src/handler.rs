@@ -9,7 +9,6 @@ use aws::codedeploy::CodeDeploy;
 use aws::ecs::Ecs;
 use aws::logs::Logs;
 use aws::scheduler::Scheduler;
-use aws::sns::Sns;
 use lambda::{Caller, Deadline, EvidenceReader, Failure, Hook, Messenger, Start};
 use rules::environment::Reporting;
 use rules::events::{self, FinishEvent, RollingEvent};
@@ -45,7 +44,7 @@ impl Handler {
             ecs: Ecs::new(session),
             logs: Logs::new(session),
             scheduler: Scheduler::new(session),
-            messenger: Messenger::new(Sns::new(session)),
+            messenger: Messenger::new(session),
         }
     }
 

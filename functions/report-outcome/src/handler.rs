@@ -8,7 +8,6 @@ use aws::ecs::{Ecs, Tasks};
 use aws::elb::Elb;
 use aws::logs::Logs;
 use aws::scheduler::Scheduler;
-use aws::sns::Sns;
 use lambda::{Deadline, Failure, Messenger, Start, Started};
 use rules::codedeploy::report::{self, CleanUp, Concern, Observed, Report};
 use rules::config::Pipeline;
@@ -44,7 +43,7 @@ impl Handler {
             logs: Logs::new(session),
             elb: Elb::new(session),
             scheduler: Scheduler::new(session),
-            messenger: Messenger::new(Sns::new(session)),
+            messenger: Messenger::new(session),
         }
     }
 

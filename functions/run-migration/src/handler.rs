@@ -12,7 +12,6 @@ use aws::codedeploy::CodeDeploy;
 use aws::ecs::{Ecs, RunTaskAnswer};
 use aws::logs::Logs;
 use aws::scheduler::Scheduler;
-use aws::sns::Sns;
 use aws::{CallFailed, Kind, Patience};
 use lambda::{Deadline, Failure, Messenger, Ran, Start};
 use rules::environment::TimeOutSchedule;
@@ -45,7 +44,7 @@ impl Handler {
             ecs: Ecs::new(session),
             logs: Logs::new(session),
             scheduler: Scheduler::new(session),
-            messenger: Messenger::new(Sns::new(session)),
+            messenger: Messenger::new(session),
         }
     }
 

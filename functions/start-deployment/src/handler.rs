@@ -10,7 +10,6 @@ use aws::ecs::Ecs;
 use aws::iam::Iam;
 use aws::observe::{Deploys, Member, Observer, Ours, Service};
 use aws::scheduler::Scheduler;
-use aws::sns::Sns;
 use futures_util::lock::Mutex;
 use lambda::{Deadline, Failure, Messenger, Start, Started, ThrottledBatch};
 use rules::covered::Covered;
@@ -68,7 +67,7 @@ impl Handler {
             ecs,
             codedeploy,
             scheduler,
-            messenger: Messenger::new(Sns::new(session)),
+            messenger: Messenger::new(session),
             registering: Mutex::new(()),
             past: std::sync::Mutex::default(),
         }

@@ -4,6 +4,7 @@
 //! revealed.
 
 mod aliases;
+mod bus_events;
 mod functions;
 mod happened;
 mod hooks;
@@ -89,6 +90,7 @@ pub(crate) fn gather(
         dead_letters: functions::dead_letters(world, &redactor),
         aws_calls: functions::aws_calls(world, &redactor),
         messages: messages(&timeline, &redactor),
+        bus_events: bus_events::bus_events(world, &redactor),
         leaks: leaks::leaks(world, simulated, &timeline, &invocations, &redactor),
         timeline: moments(&timeline, simulated),
         events: timeline

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::ecr::Ecr;
 use crate::ecs::{self, Ecs};
 use crate::elb::{ListenerDescription, LoadBalancers, listener_of};
-use crate::events::EventBus;
+use crate::events::{CustomBuses, EventBus};
 use crate::iam::{Iam, Removal};
 use crate::lambda::Lambda;
 use crate::logs::Logs;
@@ -55,6 +55,7 @@ pub struct Aws {
     pub load_balancers: LoadBalancers,
     pub lambda: Lambda,
     pub events: EventBus,
+    pub custom_buses: CustomBuses,
     pub sns: Sns,
     pub logs: Logs,
     pub scheduler: Arc<Scheduler>,

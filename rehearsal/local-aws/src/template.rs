@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
-use crate::events::{ForwardingRule, Pattern, RetryPolicy, Rule, Schedule, Trigger};
+use crate::events::{CustomBus, ForwardingRule, Pattern, RetryPolicy, Rule, Schedule, Trigger};
 use crate::iam::{Principal, ResourcePolicy};
 use crate::lambda::{Function, LogFormat, default_group};
 use crate::template::intrinsics::Scope;
@@ -26,8 +26,9 @@ const LAYER_FOLDER: &str = "/opt/";
 
 /// The resource types that are evaluated, or have no effect in a rehearsal. The effect of any other type is unknown, so
 /// it is an error.
-const RESOURCES: [&str; 10] = [
+const RESOURCES: [&str; 11] = [
     "AWS::CloudWatch::Alarm",
+    "AWS::Events::EventBus",
     "AWS::Events::EventBusPolicy",
     "AWS::IAM::Role",
     "AWS::Logs::LogGroup",
@@ -93,6 +94,8 @@ pub struct Template {
     pub keys: BTreeMap<String, String>,
     /// The policy of the default event bus.
     pub bus_policy: ResourcePolicy,
+    /// The stack's own event buses.
+    pub custom_buses: Vec<CustomBus>,
     /// The rules of another stack, `examples/registry.yaml`, which forward events to the default event bus.
     pub forwarding: Vec<ForwardingRule>,
 }
@@ -142,7 +145,8 @@ impl Template {
         let mut template = Template {
             parameters: scope.parameters(),
             keys: keys::keys(&scope)?,
-            bus_policy: buses::policy(&scope)?,
+            bus_policy: buses::policy(&scope, buses::DEFAULT)?,
+            custom_buses: buses::custom(&scope)?,
             ..Template::default()
         };
         let mut with_roles = Vec::new();

@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::ecr::{Ecr, ImageSettings, IndexSettings, PushRefused};
 use crate::ecs::Ecs;
 use crate::elb::{LoadBalancers, Nodes};
-use crate::events::{Buses, EventBus};
+use crate::events::{Buses, CustomBuses, EventBus};
 use crate::fault::Faults;
 use crate::iam::{Iam, Removal};
 use crate::lambda::Lambda;
@@ -116,6 +116,7 @@ impl World {
         self.api.keep_no_history();
         self.timeline.keep_no_history();
         self.events.keep_no_history();
+        self.custom_buses.keep_no_history();
         self.lambda.keep_no_history();
         self.logs.keep_no_history();
         self.load_balancers.keep_no_history();
@@ -215,6 +216,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         load_balancers,
         lambda,
         events,
+        custom_buses: CustomBuses::new(template.custom_buses.clone()),
         sns: Sns::new(vec![template.topic_arn.clone()]),
         logs,
         scheduler,

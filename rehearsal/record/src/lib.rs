@@ -2,6 +2,7 @@
 //!
 //! Plain data. The code that gathers it redacts its secrets; the code that reads it needs no other source.
 
+mod bus_event;
 mod decision;
 mod deployment;
 mod function;
@@ -20,6 +21,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+pub use bus_event::BusEvent;
 pub use decision::Decision;
 pub use deployment::{
     By, Deployment, End, Ending, Engine, HookAnswer, HookCall, LifecycleEvent, PipelineImage,
@@ -77,6 +79,9 @@ pub struct Record {
     /// Calls that were refused for lack of a permission, in order.
     pub permissions_missing: Vec<Missing>,
     pub messages: Vec<Message>,
+    /// The same for programs: what was put on the stack's own event bus, in order.
+    #[serde(default)]
+    pub bus_events: Vec<BusEvent>,
     /// Moments that show the order of events, in seconds of simulated time since the start.
     pub timeline: Vec<Moment>,
     pub simulated_seconds: u64,

@@ -184,7 +184,13 @@ impl Call {
         }
     }
 
-    fn refused(&self, status: u16, code: Option<&str>, message: Option<&str>) -> CallFailed {
+    /// AWS refused it, with this code and sentence.
+    pub(crate) fn refused(
+        &self,
+        status: u16,
+        code: Option<&str>,
+        message: Option<&str>,
+    ) -> CallFailed {
         let code = code.unwrap_or_default();
         let kind = match message {
             Some(message) if message.contains(BUSY_FAMILY) => Kind::Throttled,

@@ -82,6 +82,8 @@ pub(crate) fn kind_of(status: u16, code: &str) -> Kind {
             404 => Kind::NotFound,
             409 => Kind::Conflict,
             400..=499 => Kind::Invalid,
+            // A part of the request that an answer states as failed (PutEvents' `MalformedDetail`).
+            200 if !code.is_empty() => Kind::Invalid,
             _ => Kind::Unexpected,
         }
     }
@@ -120,6 +122,10 @@ mod tests {
             (400, "ServerException", Kind::Unavailable),
             (500, "InternalFailure", Kind::Unavailable),
             (502, "", Kind::Unavailable),
+            (200, "MalformedDetail", Kind::Invalid),
+            (200, "ThrottlingException", Kind::Throttled),
+            (200, "InternalFailure", Kind::Unavailable),
+            (200, "", Kind::Unexpected),
             (302, "", Kind::Unexpected),
         ];
         for (status, code, kind) in table {

@@ -17,6 +17,7 @@ mod denied;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
+pub mod events;
 pub mod follow;
 pub mod iam;
 mod kind;

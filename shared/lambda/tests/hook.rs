@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws::codedeploy::CodeDeploy;
-use aws::sns::Sns;
 use aws::{Endpoint, Patience, Session};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
@@ -38,6 +37,7 @@ struct Cloud {
     deaf: Arc<Mutex<u32>>,
     answers: Arc<Mutex<Vec<String>>>,
     messages: Arc<Mutex<Vec<String>>>,
+    events: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Cloud {
@@ -79,6 +79,10 @@ impl Cloud {
                     return (StatusCode::GATEWAY_TIMEOUT, "{}".to_owned());
                 }
                 ok(json!({"lifecycleEventHookExecutionId": body["lifecycleEventHookExecutionId"]}))
+            }
+            "PutEvents" => {
+                self.events.lock().unwrap().push(body);
+                ok(json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}))
             }
             _ => {
                 self.messages.lock().unwrap().push(form.to_owned());
@@ -124,9 +128,13 @@ fn started() -> Start<()> {
     let topic = "arn:aws:sns:eu-central-1:111122223333:outcomes"
         .parse()
         .unwrap();
+    let bus = "arn:aws:events:eu-central-1:111122223333:event-bus/greenlight-outcomes"
+        .parse()
+        .unwrap();
     let settings = Settings {
         config: "pipelines.toml".into(),
         topic,
+        bus,
         format: MessageFormat::Json,
         stack: "greenlight".parse().unwrap(),
     };
@@ -172,6 +180,7 @@ async fn a_failure_is_told_by_whether_anything_may_have_run() {
         let [message] = &messages[..] else {
             panic!("{messages:?}");
         };
+        assert_eq!(cloud.events.lock().unwrap().len(), 1, "{message}");
         assert_eq!(message.contains("did%20not%20run"), !perhaps, "{message}");
         assert_eq!(
             message.contains("perhaps%20partially%20migrated"),
@@ -218,10 +227,7 @@ where
         deployment_id: "d-8X2K4PLQ3".parse().unwrap(),
         execution_id: "eyJlbmNyeXB0ZWREYXRhIjoi".parse().unwrap(),
     };
-    let (codedeploy, messenger) = (
-        CodeDeploy::new(&session),
-        Messenger::new(Sns::new(&session)),
-    );
+    let (codedeploy, messenger) = (CodeDeploy::new(&session), Messenger::new(&session));
     let hook = Hook {
         gate,
         caller: Caller::CodeDeploy {

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde_json::Value;
 
 use crate::events::Request;
-use crate::names::{FunctionName, RegistryHost, StackName, TopicArn};
+use crate::names::{BusArn, FunctionName, RegistryHost, StackName, TopicArn};
 use crate::problem::Problems;
 use crate::sanitize::is_hidden_mark;
 
@@ -18,7 +18,9 @@ use crate::sanitize::is_hidden_mark;
 pub const CONFIG: &str = "GREENLIGHT_CONFIG";
 /// ARN of the SNS topic for outcomes.
 pub const TOPIC_ARN: &str = "GREENLIGHT_TOPIC_ARN";
-/// How outcomes are written: `text`, `json` or `chat`.
+/// ARN of the event bus for outcomes, which programs listen to.
+pub const BUS_ARN: &str = "GREENLIGHT_BUS_ARN";
+/// How the topic's outcomes are written: `text`, `json` or `chat`.
 pub const MESSAGE_FORMAT: &str = "GREENLIGHT_MESSAGE_FORMAT";
 /// Name of the function that the AppSpec names for AfterInstall (`start-deployment` only).
 pub const HOOK_AFTER_INSTALL: &str = "GREENLIGHT_HOOK_AFTER_INSTALL";
@@ -72,7 +74,9 @@ pub struct Settings {
     pub config: PathBuf,
     /// Where outcomes go.
     pub topic: TopicArn,
-    /// How they are written.
+    /// Where they go for programs: always as JSON, whatever the topic's format is.
+    pub bus: BusArn,
+    /// How the topic's are written.
     pub format: MessageFormat,
     /// The stack that the functions belong to.
     pub stack: StackName,
@@ -195,6 +199,13 @@ impl Settings {
             problems,
         );
         let topic = topic.and_then(|text| problems.parse(TOPIC_ARN, text));
+        let bus = required(
+            variables,
+            BUS_ARN,
+            "the ARN of the event bus for outcomes",
+            problems,
+        );
+        let bus = bus.and_then(|text| problems.parse(BUS_ARN, text));
         let format = required(
             variables,
             MESSAGE_FORMAT,
@@ -212,6 +223,7 @@ impl Settings {
         Some(Self {
             config: config?,
             topic: topic?,
+            bus: bus?,
             format: format?,
             stack: stack?,
         })
@@ -336,6 +348,7 @@ mod tests {
             &[(MESSAGE_FORMAT, "xml")],
             "at `GREENLIGHT_CONFIG`: not set, expected the path of the configuration file\n\
              at `GREENLIGHT_TOPIC_ARN`: not set, expected the ARN of the SNS topic for outcomes\n\
+             at `GREENLIGHT_BUS_ARN`: not set, expected the ARN of the event bus for outcomes\n\
              at `GREENLIGHT_MESSAGE_FORMAT`: `xml` is not `text`, `json` or `chat`\n\
              at `GREENLIGHT_STACK`: not set, expected the name of a CloudFormation stack",
         );
@@ -347,6 +360,10 @@ mod tests {
             &[
                 (CONFIG, "/opt/pipelines.toml"),
                 (TOPIC_ARN, "arn:aws:sns:eu-central-1:111122223333:outcomes"),
+                (
+                    BUS_ARN,
+                    "arn:aws:events:eu-central-1:111122223333:event-bus/greenlight-outcomes",
+                ),
                 (MESSAGE_FORMAT, "chat"),
                 (STACK, "greenlight"),
             ],

@@ -248,6 +248,12 @@ name!(
     |text| text.starts_with("arn:") && text.split(':').count() == 6 && text.split(':').nth(2) == Some("sns") && plain(text)
 );
 name!(
+    /// The ARN of an EventBridge event bus.
+    BusArn,
+    "an event bus's ARN, `arn:aws:events:…:event-bus/<name>`",
+    |text| arn(text, "events", "event-bus/")
+);
+name!(
     /// The ARN of a secret of AWS Secrets Manager, without the members that ECS writes behind it.
     SecretArn,
     "a secret's ARN",

@@ -46,6 +46,8 @@ pub struct Outcome {
     pub service: Option<ServiceName>,
     /// The image that it is about.
     pub image: Option<Image>,
+    /// The registry of that image; none where no pipeline says it.
+    pub registry: Option<Registry>,
     /// The revision that carries it.
     pub revision: Option<RevisionArn>,
     /// The deployment that it is about.
@@ -233,6 +235,7 @@ impl Outcome {
             cluster: Some(pipeline.cluster.clone()),
             service: Some(pipeline.service.clone()),
             image,
+            registry: Some(pipeline.registry.clone()),
             revision: None,
             deployment: deployment.cloned(),
             engine: None,

@@ -4,7 +4,6 @@ use aws::codedeploy::CodeDeploy;
 use aws::ecs::Ecs;
 use aws::elb::Elb;
 use aws::secrets_manager::SecretsManager;
-use aws::sns::Sns;
 use lambda::{Deadline, Failure, Messenger, Start};
 use rules::config::{Pipeline, Traffic};
 use rules::events::HookCall;
@@ -34,7 +33,7 @@ impl<T> Handler<T> {
             ecs: Ecs::new(session),
             elb: Elb::new(session),
             secrets: SecretsManager::new(session),
-            messenger: Messenger::new(Sns::new(session)),
+            messenger: Messenger::new(session),
         }
     }
 

@@ -1,9 +1,13 @@
 //! What `template.yaml` sets for the functions, each in its own environment there. Here all get all of it.
 
-pub(super) const OF_GREENLIGHT: [(&str, &str); 11] = [
+pub(super) const OF_GREENLIGHT: [(&str, &str); 12] = [
     (
         "GREENLIGHT_TOPIC_ARN",
         "arn:aws:sns:eu-central-1:111122223333:outcomes",
+    ),
+    (
+        "GREENLIGHT_BUS_ARN",
+        "arn:aws:events:eu-central-1:111122223333:event-bus/greenlight-outcomes",
     ),
     ("GREENLIGHT_MESSAGE_FORMAT", "json"),
     ("GREENLIGHT_MODE", "deploy"),

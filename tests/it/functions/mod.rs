@@ -10,6 +10,7 @@ mod misconfigured;
 mod moving;
 mod native;
 mod older;
+mod on_bus;
 mod on_ecs;
 mod published;
 mod rolling;

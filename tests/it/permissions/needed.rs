@@ -2,7 +2,7 @@
 
 /// Every permission that the template grants, as `--without` takes it, with a short scenario that does not go as expected
 /// without it. The role of the time-out schedule is nobody's but the schedule's.
-pub(super) const NEEDED: [(&str, &str); 133] = [
+pub(super) const NEEDED: [(&str, &str); 144] = [
     ("HookRole:lambda:InvokeFunction", "native-failed-migration"),
     ("ScheduleRole:lambda:InvokeFunction", "endless-migration"),
     (
@@ -82,6 +82,11 @@ pub(super) const NEEDED: [(&str, &str); 133] = [
         "check-production:scheduler:GetSchedule",
         "rolling-production-gate",
     ),
+    (
+        "check-production:ecr:DescribeImages",
+        "production-gate-fails",
+    ),
+    ("check-production:events:PutEvents", "production-gate-fails"),
     ("check-production:sns:Publish", "production-gate-fails"),
     (
         "check-production:sqs:SendMessage",
@@ -131,6 +136,11 @@ pub(super) const NEEDED: [(&str, &str); 133] = [
         "check-test-traffic:elasticloadbalancing:DescribeTargetHealth",
         "ship",
     ),
+    (
+        "check-test-traffic:ecr:DescribeImages",
+        "failed-test-traffic",
+    ),
+    ("check-test-traffic:events:PutEvents", "failed-test-traffic"),
     ("check-test-traffic:sns:Publish", "failed-test-traffic"),
     ("check-test-traffic:sqs:SendMessage", "denied-answer"),
     (
@@ -170,6 +180,8 @@ pub(super) const NEEDED: [(&str, &str); 133] = [
         "failed-migration",
     ),
     ("finish-migration:scheduler:GetSchedule", "failed-migration"),
+    ("finish-migration:ecr:DescribeImages", "failed-migration"),
+    ("finish-migration:events:PutEvents", "failed-migration"),
     ("finish-migration:sns:Publish", "failed-migration"),
     (
         "report-outcome:codedeploy:GetApplicationRevision",
@@ -215,6 +227,8 @@ pub(super) const NEEDED: [(&str, &str); 133] = [
     ("report-outcome:scheduler:CreateSchedule", "rolling-ship"),
     ("report-outcome:scheduler:DeleteSchedule", "denied-hook"),
     ("report-outcome:scheduler:GetSchedule", "rolling-ship"),
+    ("report-outcome:ecr:DescribeImages", "denied-hook"),
+    ("report-outcome:events:PutEvents", "denied-hook"),
     ("report-outcome:sns:Publish", "denied-hook"),
     ("run-migration:codedeploy:GetDeployment", "denied-hook"),
     (
@@ -271,6 +285,8 @@ pub(super) const NEEDED: [(&str, &str); 133] = [
     ("run-migration:scheduler:CreateSchedule", "failed-migration"),
     ("run-migration:scheduler:GetSchedule", "failed-migration"),
     ("run-migration:scheduler:UpdateSchedule", "failed-migration"),
+    ("run-migration:ecr:DescribeImages", "denied-hook"),
+    ("run-migration:events:PutEvents", "denied-hook"),
     ("run-migration:sns:Publish", "denied-hook"),
     (
         "start-deployment:codedeploy:BatchGetDeployments",
@@ -384,5 +400,6 @@ pub(super) const NEEDED: [(&str, &str); 133] = [
         "start-deployment:scheduler:UpdateSchedule",
         "rolling-migration",
     ),
+    ("start-deployment:events:PutEvents", "burst"),
     ("start-deployment:sns:Publish", "burst"),
 ];

@@ -258,7 +258,14 @@ fn a_stack_that_observes_may_start_stop_and_cut_nothing() {
                 function.id
             );
             let reads = [
-                "Describe", "List", "Get", "BatchGet", "Simulate", "Publish", "Decrypt",
+                "Describe",
+                "List",
+                "Get",
+                "BatchGet",
+                "Simulate",
+                "Publish",
+                "PutEvents",
+                "Decrypt",
             ];
             let (_, operation) = action.split_once(':').unwrap();
             let reads = reads.iter().any(|begin| operation.starts_with(begin))

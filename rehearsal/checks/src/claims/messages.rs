@@ -1,6 +1,6 @@
 //! Messages to people.
 
-use record::{Message, Record};
+use record::{BusEvent, Message, Record};
 use serde_json::Value;
 
 use super::{expect, list};
@@ -41,6 +41,30 @@ pub fn message_says(outcome: &str, texts: &[&str]) -> Vec<Expectation> {
             format!("{} missing in: {}", quoted(&missing(first)), first.body)
         })
     })]
+}
+
+/// Exactly these events were put on the stack's bus, in any order, each as `OUTCOME VERDICT [COMMIT]`.
+pub fn bus_events(words: &[&str]) -> Vec<Expectation> {
+    let expected: Vec<String> = words.iter().map(|&words| words.to_owned()).collect();
+    vec![Expectation::new(
+        format!("events on the bus: {}", words.join(", ")),
+        move |record| {
+            let mut found: Vec<String> = record.bus_events.iter().map(BusEvent::words).collect();
+            let said = list(&found);
+            let mut expected = expected.clone();
+            if events_come_twice(record) {
+                // An image that is pushed a second time may wait for the deployment that the first push started.
+                found.retain(|put| expected.contains(put) || !put.starts_with("waiting "));
+            }
+            found.sort();
+            expected.sort();
+            if events_come_twice(record) {
+                found.dedup();
+                expected.dedup();
+            }
+            expect(found == expected, || said)
+        },
+    )]
 }
 
 /// The messages without duplicates. If an event arrives twice, its message may be sent twice, because functions keep no

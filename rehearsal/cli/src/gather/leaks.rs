@@ -29,8 +29,15 @@ pub(super) fn leaks(
         let text = format!("{subject} {}", message.body);
         Some((format!("the message `{outcome}` at {at}"), text))
     });
+    let put = world.custom_buses.events().into_iter().map(|on_bus| {
+        let place = format!(
+            "the event `{}` on the bus `{}`",
+            on_bus.event["id"], on_bus.bus
+        );
+        (place, on_bus.event["detail"].to_string())
+    });
     let secrets = secrets(world);
-    let said = messages.chain(said(world, invocations));
+    let said = messages.chain(put).chain(said(world, invocations));
     said.filter_map(|(place, text)| leak(&secrets, place, &text, redactor))
         .collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! Every event is delivered once and at once, unless a fault is injected or events come twice by assumption.
 
+mod custom_bus;
 mod delivery;
 mod delivery_queue;
 mod forwarding;
@@ -26,6 +27,7 @@ use crate::timeline::{self, Timeline};
 
 use self::delivery_queue::DeliveryQueue;
 
+pub use custom_bus::{CustomBus, CustomBuses, EventOnBus};
 pub use delivery::{DeadLetter, DeliveryFault, Refusal, RetryPolicy};
 pub use forwarding::{Buses, ForwardingRule};
 pub(crate) use matcher::HINT;

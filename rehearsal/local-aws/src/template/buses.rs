@@ -1,28 +1,73 @@
-//! The policy of the default event bus in `template.yaml`, and the stack of `examples/registry.yaml`, whose rules forward events
+//! The event buses of `template.yaml` with their policies, and the stack of `examples/registry.yaml`, whose rules forward events
 //! of another account or Region to that bus.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use super::intrinsics::Scope;
 use super::{Template, known, roles, yaml};
-use crate::events::{ForwardingRule, Pattern};
+use crate::events::{CustomBus, ForwardingRule, Pattern};
 use crate::iam::{Of, Principal, ResourcePolicy};
 use crate::identity::Location;
 
 /// The name of the registry's stack, as in docs/deploying.md.
 const STACK: &str = "greenlight-registry";
 
+/// The name of the bus that every account has.
+pub(super) const DEFAULT: &str = "default";
+
 /// The properties that are evaluated or have no effect.
+const OF_BUSES: [&str; 3] = ["Description", "KmsKeyIdentifier", "Name"];
 const OF_POLICIES: [&str; 3] = ["EventBusName", "Statement", "StatementId"];
 const OF_RULES: [&str; 5] = ["Description", "EventPattern", "Name", "State", "Targets"];
 const OF_TARGETS: [&str; 3] = ["Arn", "Id", "RoleArn"];
 
-/// The statements of every `AWS::Events::EventBusPolicy`, each of which has one.
-pub(super) fn policy(scope: &Scope) -> anyhow::Result<ResourcePolicy> {
+/// Every `AWS::Events::EventBus`. Its key takes no permission of who puts events on it: EventBridge itself uses the key, by the
+/// key's policy (EventBridge User Guide, "Authorizing EventBridge to use a customer managed key").
+pub(super) fn custom(scope: &Scope) -> anyhow::Result<Vec<CustomBus>> {
+    let mut buses = Vec::new();
+    for (logical_id, resource) in scope.written("Resources").into_iter().flatten() {
+        if resource["Type"] != "AWS::Events::EventBus" || !scope.is_made(resource)? {
+            continue;
+        }
+        let path = format!("Resources.{logical_id}.Properties");
+        let properties = scope.resolve(&resource["Properties"], &path)?;
+        let properties = properties.unwrap_or_default();
+        known(&properties, &OF_BUSES, &path)?;
+        let name = properties["Name"].as_str();
+        let name = name.with_context(|| format!("`{path}.Name` is missing"))?;
+        buses.push(CustomBus {
+            name: name.to_owned(),
+            policy: Arc::new(policy(scope, name)?),
+        });
+    }
+    check_buses_of_policies(scope, &buses)?;
+    Ok(buses)
+}
+
+/// A policy of a bus that the template does not have would fail the stack.
+fn check_buses_of_policies(scope: &Scope, buses: &[CustomBus]) -> anyhow::Result<()> {
+    for (logical_id, resource) in scope.written("Resources").into_iter().flatten() {
+        if resource["Type"] != "AWS::Events::EventBusPolicy" || !scope.is_made(resource)? {
+            continue;
+        }
+        let path = format!("Resources.{logical_id}.Properties.EventBusName");
+        let bus = scope.resolve(&resource["Properties"]["EventBusName"], &path)?;
+        let bus = bus.unwrap_or_default();
+        let bus = bus.as_str().unwrap_or(DEFAULT);
+        if bus != DEFAULT && !buses.iter().any(|known| known.name == bus) {
+            bail!("`{path}` is `{bus}`, expected `default` or an event bus of the template");
+        }
+    }
+    Ok(())
+}
+
+/// The statements of every `AWS::Events::EventBusPolicy` of this bus, each of which has one.
+pub(super) fn policy(scope: &Scope, bus: &str) -> anyhow::Result<ResourcePolicy> {
     let mut statements = Vec::new();
     for (logical_id, resource) in scope.written("Resources").into_iter().flatten() {
         if resource["Type"] != "AWS::Events::EventBusPolicy" || !scope.is_made(resource)? {
@@ -32,18 +77,15 @@ pub(super) fn policy(scope: &Scope) -> anyhow::Result<ResourcePolicy> {
         let properties = scope.resolve(&resource["Properties"], &path)?;
         let properties = properties.unwrap_or_default();
         known(&properties, &OF_POLICIES, &path)?;
-        match properties["EventBusName"].as_str() {
-            None | Some("default") => statements.push(properties["Statement"].clone()),
-            Some(other) => bail!(
-                "`{path}.EventBusName` is `{other}`, expected `default`, the rehearsal's only event bus"
-            ),
+        if properties["EventBusName"].as_str().unwrap_or(DEFAULT) == bus {
+            statements.push(properties["Statement"].clone());
         }
     }
     if statements.is_empty() {
         return Ok(ResourcePolicy::default());
     }
     ResourcePolicy::read(&json!({ "Statement": statements }), Of::EventBus)
-        .context("in the policy of the event bus")
+        .with_context(|| format!("in the policy of the event bus `{bus}`"))
 }
 
 impl Template {

@@ -251,6 +251,9 @@ impl Scope {
     pub(super) fn attribute(&self, logical_id: &str, attribute: &str) -> anyhow::Result<Value> {
         let resource = &self.template["Resources"][logical_id];
         let Some(of) = resource["Type"].as_str() else {
+            if let Some(role) = self.role_by_sam(logical_id, attribute)? {
+                return Ok(role);
+            }
             bail!("the template has neither a resource nor a parameter `{logical_id}`");
         };
         if !self.is_made(resource)? {
@@ -271,6 +274,9 @@ impl Scope {
                 arn("lambda", &format!("function:{}", named("FunctionName")?)),
             ("AWS::Serverless::LayerVersion", "Ref") =>
                 arn("lambda", &format!("layer:{}:1", named("LayerName")?)),
+            ("AWS::Events::EventBus", "Ref" | "Name") => named("Name")?,
+            ("AWS::Events::EventBus", "Arn") =>
+                arn("events", &format!("event-bus/{}", named("Name")?)),
             ("AWS::SNS::Topic", "Ref" | "TopicArn") => arn("sns", &named("TopicName")?),
             ("AWS::SNS::Topic", "TopicName") => named("TopicName")?,
             ("AWS::SQS::Queue", "Ref") => {
@@ -287,6 +293,31 @@ impl Scope {
                 format!("arn:aws:iam::{account}:role/{}", named("RoleName")?),
             _ => bail!("the rehearsal does not support `{attribute}` of `{logical_id}` (`{of}`)"),
         }))
+    }
+}
+
+impl Scope {
+    /// The ARN of the role that SAM writes for a function without one: `FUNCTIONRole` (SAM Developer Guide, "Generated
+    /// CloudFormation resources"). None if there is no such function.
+    fn role_by_sam(&self, logical_id: &str, attribute: &str) -> anyhow::Result<Option<Value>> {
+        let Some(function) = logical_id
+            .strip_suffix("Role")
+            .filter(|_| attribute == "Arn")
+        else {
+            return Ok(None);
+        };
+        let resource = &self.template["Resources"][function];
+        let has_none = resource["Properties"].get("Role").is_none();
+        if resource["Type"] != "AWS::Serverless::Function"
+            || !has_none
+            || !self.is_made(resource)?
+        {
+            return Ok(None);
+        }
+        let (account, stack) = (&self.location.account, self.stack);
+        Ok(Some(json!(format!(
+            "arn:aws:iam::{account}:role/{stack}-{logical_id}"
+        ))))
     }
 }
 

@@ -272,6 +272,26 @@ fn mistakes_are_reported_with_their_path() {
             "`Resources.One.Properties.Events.Look.Properties.InputPath` is not evaluated",
         ),
         (
+            "AWS::SQS::Queue }",
+            "AWS::SQS::Queue }\n  Bus: { Type: AWS::Events::EventBus, Properties: { Name: b, Policy: {} } }",
+            "`Resources.Bus.Properties.Policy` is not evaluated",
+        ),
+        (
+            "AWS::SQS::Queue }",
+            "AWS::SQS::Queue }\n  Bus: { Type: AWS::Events::EventBus }",
+            "`Resources.Bus.Properties.Name` is missing",
+        ),
+        (
+            "AWS::SQS::Queue }",
+            "AWS::SQS::Queue }\n  Open: { Type: AWS::Events::EventBusPolicy, Properties: { EventBusName: b } }",
+            "`Resources.Open.Properties.EventBusName` is `b`, expected `default` or an event bus of the template",
+        ),
+        (
+            "SAME: own,",
+            "SAME: !GetAtt TwoRole.Arn,",
+            "the template has neither a resource nor a parameter `TwoRole`",
+        ),
+        (
             "GREENLIGHT_TOPIC_ARN: arn, ",
             "",
             "no function has `GREENLIGHT_TOPIC_ARN`",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use local_aws::events::{Pattern, RetryPolicy, Rule, Schedule, Trigger};
+use local_aws::events::{CustomBus, Pattern, RetryPolicy, Rule, Schedule, Trigger};
 use serde_json::{Value, json};
 
 use crate::aws::{call, world};
@@ -114,5 +114,55 @@ async fn rules_are_found_by_their_target() {
             (400, &json!("ValidationException"))
         );
     }
+    world.shutdown().await;
+}
+
+/// Its rules are others' and not here; what is put on it is kept, by name and by ARN.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bus_of_the_stacks_own_keeps_its_events() {
+    let pushes = Trigger::Pattern(Pattern::parse(&json!({ "source": ["shop"] })).unwrap());
+    let world = world(|settings| {
+        settings.template.rules = vec![rule("Push", pushes, "start")];
+        settings.template.custom_buses = vec![CustomBus {
+            name: "outcomes".to_owned(),
+            ..CustomBus::default()
+        }];
+    })
+    .await;
+    let events = async |operation: &str, members: Value| {
+        call(&world, &format!("AWSEvents.{operation}"), members).await
+    };
+    let entry = |bus: &str, detail: &str| json!({ "Source": "shop", "DetailType": "t", "Detail": detail, "EventBusName": bus });
+    let arn = "arn:aws:events:eu-central-1:111122223333:event-bus/outcomes";
+    let entries = [
+        entry("outcomes", r#"{"a": 1}"#),
+        entry(arn, r#"{"a": 2}"#),
+        entry("outcomes", "[]"),
+        entry("other", "{}"),
+    ];
+    let (_, put) = events("PutEvents", json!({ "Entries": entries })).await;
+    assert_eq!(put["FailedEntryCount"], 1);
+    assert_eq!(put["Entries"][2]["ErrorCode"], "MalformedDetail");
+    let kept = world.custom_buses.events();
+    let details: Vec<&Value> = kept.iter().map(|one| &one.event["detail"]["a"]).collect();
+    assert_eq!(details, [&json!(1), &json!(2)]);
+    assert_eq!(kept[0].bus, "outcomes");
+    assert_eq!(kept[0].event["id"], put["Entries"][0]["EventId"]);
+    assert_eq!(kept[0].event["detail-type"], "t");
+    assert!(
+        world.events.delivered().is_empty(),
+        "the default bus has another rule"
+    );
+    let (_, listed) = events("ListRules", json!({ "EventBusName": "outcomes" })).await;
+    assert_eq!(listed["Rules"], json!([]));
+    let (_, missing) = events(
+        "DescribeRule",
+        json!({ "EventBusName": "outcomes", "Name": "Push" }),
+    )
+    .await;
+    assert_eq!(
+        missing["message"],
+        "Rule Push does not exist on EventBus outcomes."
+    );
     world.shutdown().await;
 }

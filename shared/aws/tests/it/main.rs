@@ -8,6 +8,7 @@ mod codedeploy_acts;
 mod doctor;
 mod ecr;
 mod ecs;
+mod events;
 mod failures;
 mod iam;
 mod listener_rules;

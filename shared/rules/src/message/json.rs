@@ -8,7 +8,7 @@ use crate::outcome::Outcome;
 use crate::reasons::Migrated;
 use crate::sanitize::quoted;
 
-pub(super) fn render(outcome: &Outcome, settings: &Settings) -> String {
+pub(super) fn render(outcome: &Outcome, settings: &Settings) -> Value {
     let steps: Vec<Value> = outcome
         .steps
         .iter()
@@ -38,5 +38,4 @@ pub(super) fn render(outcome: &Outcome, settings: &Settings) -> String {
         "log_of": outcome.log.of,
         "no_log": outcome.log.why_none.as_deref().map(quoted),
     })
-    .to_string()
 }

@@ -3,9 +3,12 @@
 //! Whatever an image's tag or a log line holds, it can neither break a format nor inject anything into a mail or a chat.
 
 mod chat;
+mod event;
 mod json;
 mod parts;
 mod text;
+
+pub use self::event::{DETAIL_TYPE, SOURCE, commit_of, detail};
 
 use self::parts::pipeline;
 use crate::environment::{MessageFormat, Settings};
@@ -32,7 +35,10 @@ const NAME_CHARACTERS_AT_LEAST: usize = 40;
 pub fn render(outcome: &Outcome, settings: &Settings) -> Message {
     let (subject, body) = match settings.format {
         MessageFormat::Text => (Some(subject(outcome)), text::render(outcome, settings)),
-        MessageFormat::Json => (Some(subject(outcome)), json::render(outcome, settings)),
+        MessageFormat::Json => {
+            let body = json::render(outcome, settings).to_string();
+            (Some(subject(outcome)), body)
+        }
         // Amazon Q Developer takes the body alone.
         MessageFormat::Chat => (None, chat::render(outcome, settings)),
     };

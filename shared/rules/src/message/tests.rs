@@ -27,6 +27,9 @@ pub(super) fn settings(format: MessageFormat) -> Settings {
         topic: "arn:aws:sns:eu-central-1:111122223333:outcomes"
             .parse()
             .unwrap(),
+        bus: "arn:aws:events:eu-central-1:111122223333:event-bus/greenlight-outcomes"
+            .parse()
+            .unwrap(),
         format,
         stack: "greenlight".parse().unwrap(),
     }
@@ -107,7 +110,7 @@ pub(super) fn request() -> Request {
     }
 }
 
-fn failed() -> Outcome {
+pub(super) fn failed() -> Outcome {
     Outcome::ended_badly(Event::Failed, &pipeline(), &subject(), ending())
 }
 

@@ -92,6 +92,7 @@ impl Outcome {
             cluster: None,
             service: None,
             image: None,
+            registry: None,
             revision: None,
             deployment: None,
             engine: None,

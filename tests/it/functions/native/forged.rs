@@ -227,7 +227,7 @@ fn did_nothing_but_tell(invocation: &Invocation) -> bool {
     let operations = invocation.operations();
     operations
         .iter()
-        .all(|operation| ["DescribeServiceDeployments", "Publish"].contains(operation))
+        .all(|operation| ["DescribeServiceDeployments", "Publish", "PutEvents"].contains(operation))
 }
 
 /// Details are what an earlier call returned, or what anybody wrote: the task in them must be the migration.

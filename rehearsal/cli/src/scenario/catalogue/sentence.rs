@@ -18,7 +18,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Vec<Expectation>>) ->
 }
 
 /// The sentences with arguments. Those of a history come first: `UPDATE=1` writes them.
-pub(super) const FORMS: [Form; 32] = [
+pub(super) const FORMS: [Form; 33] = [
     form(
         "deployments of `SERVICE`: [rollback to] VERSION STATUS [ERROR-CODE], …",
         |text| {
@@ -147,6 +147,10 @@ pub(super) const FORMS: [Form; 32] = [
     form("messages: OUTCOME, …", |text| {
         let listed = text.strip_prefix("messages: ")?;
         Some(claims::messages(&list(listed)))
+    }),
+    form("events on the bus: OUTCOME VERDICT [COMMIT], …", |text| {
+        let listed = text.strip_prefix("events on the bus: ")?;
+        Some(claims::bus_events(&list(listed)))
     }),
     form("the message `OUTCOME` says `TEXT`, …", |text| {
         let (outcome, texts) = text.strip_prefix("the message `")?.split_once("` says ")?;

@@ -113,23 +113,24 @@ fn put(call: Call<'_>, entry: Input<'_>) -> Result<Value, ApiError> {
         ));
     }
     match detail.ok().filter(Value::is_object) {
-        // Recorded: an event for a bus that does not exist is accepted, and lost.
-        Some(_) if !is_default(bus) => Ok(json!({ "EventId": call.aws.ids.uuid() })),
         Some(detail) => {
-            let resources = entry
-                .texts("Resources")?
-                .into_iter()
-                .map(ToOwned::to_owned)
-                .collect();
+            let resources = entry.texts("Resources")?.into_iter();
+            let resources = resources.map(ToOwned::to_owned).collect();
             let (events, timeline) = (&call.aws.events, &call.aws.timeline);
-            let id = events.put((source, detail_type), resources, detail, timeline);
+            let (buses, about) = (&call.aws.custom_buses, (source, detail_type));
+            let id = match (is_default(bus), buses.find(bus)) {
+                (true, _) => events.put(about, resources, detail, timeline),
+                (false, Some(bus)) => buses.put(bus, events, about, resources, detail),
+                // Recorded: an event for a bus that does not exist is accepted, and lost.
+                (false, None) => call.aws.ids.uuid(),
+            };
             Ok(json!({ "EventId": id }))
         }
         None => Ok(refused("MalformedDetail", "Detail is malformed.")),
     }
 }
 
-/// Whether a request names the default bus, the only one here, or none, which is the same.
+/// Whether a request names the default bus, or none, which is the same.
 fn is_default(bus: &str) -> bool {
     matches!(bus, "" | "default") || bus == arn("events", "event-bus/default")
 }
@@ -144,14 +145,25 @@ fn check_names(call: Call<'_>, rule: &str) -> Result<(), ApiError> {
         .pattern(&at, name, r"[\.\-_A-Za-z0-9]+", |name| is_of(name, ".-_"))
         .length("eventBusName", bus, 1, 1600)
         .check()?;
-    match bus.filter(|bus| !is_default(bus)) {
+    match bus.filter(|bus| !is_default(bus) && call.aws.custom_buses.find(bus).is_none()) {
         None => Ok(()),
         Some(bus) => {
-            let name = bus.rsplit_once(":event-bus/").map_or(bus, |(_, name)| name);
-            let message = format!("Event bus {name} does not exist.");
+            let message = format!("Event bus {} does not exist.", name_of(bus));
             Err(ApiError::new("ResourceNotFoundException", message))
         }
     }
+}
+
+/// The name of a bus that is given by name or ARN.
+fn name_of(bus: &str) -> &str {
+    bus.rsplit_once(":event-bus/").map_or(bus, |(_, name)| name)
+}
+
+/// The rules of the bus that a request names: those of the template are all on the default one.
+fn rules<'a>(call: Call<'a>) -> impl Iterator<Item = &'a Rule> {
+    let bus = call.named("EventBusName").unwrap_or_default();
+    let on_default = call.aws.events.rules().iter();
+    on_default.filter(move |_| is_default(bus))
 }
 
 /// An entry's size as AWS counts it (EventBridge User Guide, "Calculating PutEvents event entry size"); its time, which is
@@ -204,20 +216,14 @@ fn not_valid(error: &anyhow::Error) -> String {
 fn list_rules(call: Call<'_>) -> Answer {
     check_names(call, "NamePrefix")?;
     let prefix = call.input.text("NamePrefix")?.unwrap_or_default();
-    let rules = call
-        .aws
-        .events
-        .rules()
-        .iter()
-        .filter(|rule| rule.name.starts_with(prefix));
-    paged(call, "Rules", rules.map(describe).collect())
+    let named = rules(call).filter(|rule| rule.name.starts_with(prefix));
+    paged(call, "Rules", named.map(describe).collect())
 }
 
 fn list_rule_names_by_target(call: Call<'_>) -> Answer {
     let target = call.input.required_text("TargetArn")?;
     check_names(call, "NamePrefix")?;
-    let rules = call.aws.events.rules().iter();
-    let calling = rules.filter(|rule| target_arn(rule) == target);
+    let calling = rules(call).filter(|rule| target_arn(rule) == target);
     let names = calling.map(|rule| json!(rule.name)).collect();
     paged(call, "RuleNames", names)
 }
@@ -270,11 +276,13 @@ fn target_arn(rule: &Rule) -> String {
 
 fn find<'a>(call: Call<'a>, name: &str) -> Result<&'a Rule, ApiError> {
     let missing = || {
-        let message = format!("Rule {name} does not exist on EventBus default.");
+        let bus = name_of(call.named("EventBusName").unwrap_or("default"));
+        let message = format!("Rule {name} does not exist on EventBus {bus}.");
         ApiError::new("ResourceNotFoundException", message)
     };
-    let mut rules = call.aws.events.rules().iter();
-    rules.find(|rule| rule.name == name).ok_or_else(missing)
+    rules(call)
+        .find(|rule| rule.name == name)
+        .ok_or_else(missing)
 }
 
 fn describe(rule: &Rule) -> Value {
@@ -300,10 +308,7 @@ fn on_rule(call: Call<'_>) -> Vec<Permission> {
     let name = call.named("Rule").unwrap_or(call.named_or_any("Name"));
     let bus = call.named("EventBusName").filter(|bus| !is_default(bus));
     let rule = match bus {
-        Some(bus) => {
-            let bus = bus.rsplit_once(":event-bus/").map_or(bus, |(_, name)| name);
-            format!("rule/{bus}/{name}")
-        }
+        Some(bus) => format!("rule/{}/{name}", name_of(bus)),
         None => format!("rule/{name}"),
     };
     vec![call.on(arn("events", &rule))]
@@ -316,6 +321,9 @@ fn on_buses(call: Call<'_>) -> Vec<Permission> {
         let text = |member: &str| entry[member].as_str();
         let name = text("EventBusName").unwrap_or("default");
         let mut permission = call.on(full_arn("events", "event-bus/", name));
+        if let Some(bus) = call.aws.custom_buses.find(name) {
+            permission = permission.guarded(bus.guard());
+        }
         for (key, member) in [
             ("events:source", "Source"),
             ("events:detail-type", "DetailType"),

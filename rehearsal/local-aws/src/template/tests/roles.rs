@@ -370,3 +370,28 @@ fn a_secret_may_be_read_only_where_the_stack_names_it() {
     let stack = shipped(&[("HeaderSecrets", named)]);
     assert!(!allows(&iam(&stack), "start-deployment", read(named)));
 }
+
+/// Neither who may do everything nor another role of the template: its policy decides, not the caller's alone.
+#[test]
+fn only_functions_put_events_on_the_shipped_bus() {
+    let template = shipped(&[]);
+    let [bus] = &template.custom_buses[..] else {
+        panic!("{:?}", template.custom_buses);
+    };
+    assert_eq!(bus.arn(), arn("events", "event-bus/greenlight-outcomes"));
+    let put = || Permission::new("events:PutEvents", bus.arn()).guarded(bus.guard());
+    let elsewhere = || Permission::new("events:PutEvents", arn("events", "event-bus/default"));
+    let iam = iam(&template);
+    for function in &template.functions {
+        let holder = &function.binary_name;
+        assert!(allows(&iam, holder, put()), "{holder}");
+        assert!(!allows(&iam, holder, elsewhere()), "{holder}");
+    }
+    assert!(!allows(&iam, "HookRole", put()));
+    let denied = iam.check_administrator(&[put()]).unwrap_err();
+    let sentence = denied.sentence();
+    assert!(
+        sentence.contains("with an explicit deny in a resource-based policy"),
+        "{sentence}"
+    );
+}
