@@ -98,6 +98,7 @@ pub fn attempt(pipeline: &Pipeline, deployment: &Deployment) -> Option<Attempt> 
         ended_at: deployment.completed_at,
         // The AppSpec names the revision, so equal AppSpecs ship the same.
         content: deployment.app_spec_sha256.clone(),
+        registered_at: None,
     })
 }
 

@@ -101,6 +101,10 @@ pub fn attempt(
             let target = shipping.target.as_ref();
             target.map(|target| target.revision.to_string())
         }),
+        registered_at: shipping
+            .definition
+            .as_ref()
+            .and_then(revision::registered_at),
         order,
     }
 }

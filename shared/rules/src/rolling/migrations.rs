@@ -286,6 +286,7 @@ fn attempt(revision: &RevisionArn, order: Order, at: UtcDateTime, end: End) -> A
         end: Some(end),
         ended_at: None,
         content: None,
+        registered_at: None,
     }
 }
 

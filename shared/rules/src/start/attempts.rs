@@ -27,6 +27,8 @@ pub struct Attempt {
     /// Equal for two deployments that deployed the very same revision in the same way: the AppSpec's hash, or for ECS the revision;
     /// none where that is not known.
     pub content: Option<String>,
+    /// When the revision that it deployed was registered; none where that is not known.
+    pub registered_at: Option<UtcDateTime>,
 }
 
 /// How a deployment ended.
@@ -80,7 +82,8 @@ impl Attempt {
 /// Which of a service's deployments since the candidate was ordered tried to ship it, and have ended.
 ///
 /// An exact tag that Greenlight followed elsewhere since has been moved back: that is a new order, whatever became of the
-/// earlier ones. A deployment that repeats another one's content was copied by a person, and proves nothing about the tag.
+/// earlier ones. A deployment that repeats another one's content was copied by a person, and proves nothing about the tag; nor does
+/// one whose order was older than one that had been carried out by then: a person deployed a revision that Greenlight had left.
 /// An image that was given a higher version than the one by which it was tried is a new order, too. One that was stopped
 /// for a newer image did not fail, and is due again when it comes first again; an event of its old order, late or for the
 /// second time, does not bring it back.
@@ -98,6 +101,7 @@ pub fn attempts(
         counts(deployment)
             && follows_exactly(&pipeline.tag, deployment, digest)
             && !is_copy(earlier, deployment)
+            && !is_outdated(earlier, deployment)
     });
     let since = elsewhere.map_or(0, |index| index + 1);
     deployments.drain(..since);
@@ -171,6 +175,18 @@ fn is_copy(earlier: &[Attempt], deployment: &Attempt) -> bool {
         && earlier
             .iter()
             .any(|earlier| earlier.content == deployment.content)
+}
+
+/// Whether a later order of the tag had been carried out since its revision was registered. Greenlight would have registered another.
+fn is_outdated(earlier: &[Attempt], deployment: &Attempt) -> bool {
+    let (Some(order), Some(registered_at)) = (&deployment.order, deployment.registered_at) else {
+        return false;
+    };
+    earlier
+        .iter()
+        .filter(|earlier| earlier.created_at > registered_at)
+        .filter_map(|earlier| earlier.order.as_ref())
+        .any(|later| later.tag == order.tag && later.ordered_at > order.ordered_at)
 }
 
 #[cfg(test)]

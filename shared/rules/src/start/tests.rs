@@ -89,6 +89,7 @@ pub(crate) fn attempt(id: &str, end: Option<End>, digest: Digest) -> Attempt {
         end,
         ended_at: None,
         content: None,
+        registered_at: None,
     }
 }
 

@@ -7,7 +7,8 @@ fn at(seconds: i64) -> UtcDateTime {
     UtcDateTime::from_unix_timestamp(seconds).unwrap()
 }
 
-/// One line a deployment of the group, in order: `<digest's digit> <tag> <status>`; then what counts as an attempt of `a`.
+/// One line a deployment of the group, in order: `<digest's digit> <tag> <status>`, and where they matter the content, the second of
+/// the order and that of the registration; then what counts as an attempt of `a`.
 #[track_caller]
 fn check_attempts(tag: &str, ordered_at: i64, deployments: &[&str], expected: &str) {
     let text = format!(
@@ -29,10 +30,17 @@ fn check_attempts(tag: &str, ordered_at: i64, deployments: &[&str], expected: &s
             "shipped" => Some(End::Succeeded),
             _ => None,
         };
+        let content = words.next().map(str::to_owned);
+        let mut second = || words.next().map(|second| at(second.parse().unwrap()));
+        let (ordered_at, registered_at) = (second(), second());
         Attempt {
-            order: Some(order),
+            order: Some(Order {
+                ordered_at: ordered_at.or(order.ordered_at),
+                ..order
+            }),
             created_at: at(number),
-            content: words.next().map(str::to_owned),
+            content,
+            registered_at,
             ..attempt(&format!("d-{number}"), end, digest('a'))
         }
     });
@@ -109,6 +117,18 @@ fn a_person_who_went_back_moved_no_tag() {
     check_attempts("latest", 2, &copied, "d-2");
     check_attempts("latest", 2, &copied[..2], "d-2");
     check_attempts("latest", 3, &copied, "");
+    // A revision was registered at 0 for an order of 1, and left for the order of 2 before it was deployed.
+    let later = "a latest shipped x 2";
+    for (by_hand, expected) in [
+        ("b latest shipped y 1 0", "d-1"),
+        ("b latest shipped y 1", ""),
+        ("b latest shipped y 2 0", ""),
+        ("b 1.3.0 shipped y 1 0", "d-1"),
+        // Registered since: a look found the older image at the tag, and no event told when it came there.
+        ("b latest shipped y 1 1", ""),
+    ] {
+        check_attempts("latest", 1, &[later, by_hand], expected);
+    }
 }
 
 /// The image `a`, pushed and ordered at 5.
