@@ -37,29 +37,7 @@ pub(super) struct OfService<'a> {
 pub(super) async fn check<'a>(account: &Account<'_>, pipelines: &[&'a Pipeline]) -> OfService<'a> {
     let first = pipelines[0];
     let mut common = Checks::default();
-    let found = account
-        .ecs
-        .describe_service(&first.cluster, &first.service)
-        .await;
-    let service = match read(found) {
-        Read::Found(service) => Some(service),
-        Read::Absent => {
-            account.note_absent(first.cluster.as_str());
-            common.wrong(
-                "service",
-                format!("pipeline `{}` deploys to the service `{}`, which does not exist", first.name, first.place()),
-                format!("aws ecs list-services --cluster {}; then `cluster` and `service` of the pipeline", first.cluster),
-            );
-            None
-        }
-        Read::NotKnown(why) => {
-            common.not_known(
-                "service",
-                &format!("service `{}` is not known: {why}", first.place()),
-            );
-            None
-        }
-    };
+    let service = existing(account, &mut common, first).await;
     let engine = service
         .as_ref()
         .and_then(|service| engine(&mut common, first, service));
@@ -116,6 +94,33 @@ pub(super) async fn check<'a>(account: &Account<'_>, pipelines: &[&'a Pipeline])
         engine,
         definition,
         hook_roles: hook_roles.unwrap_or_default(),
+    }
+}
+
+/// The service of a pipeline, where there is one.
+async fn existing(account: &Account<'_>, common: &mut Checks, first: &Pipeline) -> Option<Service> {
+    let found = account
+        .ecs
+        .describe_service(&first.cluster, &first.service)
+        .await;
+    match read(found) {
+        Read::Found(service) => Some(service),
+        Read::Absent => {
+            account.note_absent(first.cluster.as_str());
+            common.wrong(
+                "service",
+                format!("pipeline `{}` deploys to the service `{}`, which does not exist", first.name, first.place()),
+                format!("aws ecs list-services --cluster {}; then `cluster` and `service` of the pipeline", first.cluster),
+            );
+            None
+        }
+        Read::NotKnown(why) => {
+            common.not_known(
+                "service",
+                &format!("service `{}` is not known: {why}", first.place()),
+            );
+            None
+        }
     }
 }
 

@@ -171,8 +171,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     let rules = template.rules.clone();
     let events = EventBus::start(clock.clone(), rules, lambda.clone(), &settings.assumptions);
     let buses = buses(template, &events, &iam, &context);
-    let ecr = Ecr::new(context.clone(), buses, settings.repositories.clone());
-    let ecr = Arc::new(ecr);
+    let ecr = ecr(settings, &context, buses);
     let load_balancers = LoadBalancers::new(clock.clone(), nodes(&settings.assumptions));
     let cloudwatch = Arc::new(CloudWatch::new(context.clone()));
     let secrets_manager = Arc::new(SecretsManager::new(context.clone()));
@@ -224,6 +223,11 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         stack: stack(template, &clock),
         endpoint,
     })
+}
+
+fn ecr(settings: &WorldSettings, context: &Context, buses: Buses) -> Arc<Ecr> {
+    let repositories = settings.repositories.clone();
+    Arc::new(Ecr::new(context.clone(), buses, repositories))
 }
 
 fn iam(template: &Template, without: &[Removal]) -> anyhow::Result<Arc<Iam>> {

@@ -34,7 +34,7 @@ pub struct Misconfigured {
     /// What is wrong.
     pub problems: Problems,
     /// Topic and message format, where they are valid: a hook publishes the problems of the rest.
-    pub settings: Option<Settings>,
+    pub settings: Option<Box<Settings>>,
 }
 
 impl From<&Misconfigured> for Failure {
@@ -77,7 +77,10 @@ pub fn read<T>(
         extra,
     });
     let started = problems.finish(started);
-    started.map_err(|problems| Misconfigured { problems, settings })
+    started.map_err(|problems| Misconfigured {
+        problems,
+        settings: settings.map(Box::new),
+    })
 }
 
 fn pipelines(settings: &Settings, problems: &mut Problems) -> Option<Config> {

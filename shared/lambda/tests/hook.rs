@@ -324,10 +324,10 @@ async fn throttling_that_does_not_end_is_named() {
 async fn a_wrong_configuration_is_answered() {
     let mut problems = Problems::default();
     problems.add("pipeline[0].clustr", "unknown");
-    let wrong = |settings| {
+    let wrong = |settings: Option<Settings>| {
         Err(Misconfigured {
             problems: problems.clone(),
-            settings,
+            settings: settings.map(Box::new),
         })
     };
     let what = "the configuration is wrong\nat `pipeline[0].clustr`: unknown";

@@ -212,91 +212,94 @@ fn a_functions_properties_override_the_globals() {
     );
 }
 
+/// What takes the place of which part of the template, and what is said of it.
+const MISTAKES: [(&str, &str, &str); 17] = [
+    (
+        "ContentUri: config/",
+        "ContentUri: src/",
+        "`GREENLIGHT_CONFIG` is `/opt/pipelines.toml`: `One` has no layer",
+    ),
+    (
+        "COUNT: 3",
+        "COUNT: !Ref Count",
+        "at `Resources.One.Properties.Environment.Variables.COUNT`",
+    ),
+    ("!GetAtt Dead.Arn", "!GetAtt Layer.Arn", "`Arn` of `Layer`"),
+    (
+        "{ BuildProperties: { Binary: one } }",
+        "{}",
+        "`Resources.One.Metadata.BuildProperties.Binary` is missing",
+    ),
+    (
+        "rate(5 minutes)",
+        "rate(5 minute)",
+        "in `Resources.One.Properties.Events.Look`: `rate(5 minute)`",
+    ),
+    (
+        "MaximumEventAgeInSeconds: 60",
+        "MaximumEventAgeInSeconds: 59",
+        "`MaximumEventAgeInSeconds` is `59`: expected 60 to 86400",
+    ),
+    (
+        "DeadLetterConfig: { Arn: !GetAtt Dead.Arn }",
+        "DeadLetterConfig: { Arn: arn:aws:sqs:eu-central-1:111122223333:gone }",
+        "which is not a queue of the template",
+    ),
+    (
+        "Dead: { Type: AWS::SQS::Queue }",
+        "Dead: { Type: AWS::SQS::Queue, Properties: { KmsMasterKeyId: alias/mine } }",
+        "`Resources.Dead.Properties.KmsMasterKeyId` is `alias/mine`: only the ARN of a key",
+    ),
+    (
+        "Dead: { Type: AWS::SQS::Queue }",
+        "Dead: { Type: AWS::SQS::Queue, Condition: Wanted }",
+        "the template has no condition `Wanted`",
+    ),
+    (
+        "AWS::SQS::Queue }",
+        "AWS::SQS::Queue }\n  Rule: { Type: AWS::Events::Rule }",
+        "`Rule` is of the type `AWS::Events::Rule`, which the rehearsal does not support",
+    ),
+    (
+        "MemorySize: 256",
+        "EphemeralStorage: { Size: 512 }",
+        "`Resources.One.Properties.EphemeralStorage` is not evaluated",
+    ),
+    (
+        "Schedule: rate(5 minutes)",
+        "Schedule: rate(5 minutes)\n            InputPath: $.detail",
+        "`Resources.One.Properties.Events.Look.Properties.InputPath` is not evaluated",
+    ),
+    (
+        "AWS::SQS::Queue }",
+        "AWS::SQS::Queue }\n  Bus: { Type: AWS::Events::EventBus, Properties: { Name: b, Policy: {} } }",
+        "`Resources.Bus.Properties.Policy` is not evaluated",
+    ),
+    (
+        "AWS::SQS::Queue }",
+        "AWS::SQS::Queue }\n  Bus: { Type: AWS::Events::EventBus }",
+        "`Resources.Bus.Properties.Name` is missing",
+    ),
+    (
+        "AWS::SQS::Queue }",
+        "AWS::SQS::Queue }\n  Open: { Type: AWS::Events::EventBusPolicy, Properties: { EventBusName: b } }",
+        "`Resources.Open.Properties.EventBusName` is `b`, expected `default` or an event bus of the template",
+    ),
+    (
+        "SAME: own,",
+        "SAME: !GetAtt TwoRole.Arn,",
+        "the template has neither a resource nor a parameter `TwoRole`",
+    ),
+    (
+        "GREENLIGHT_TOPIC_ARN: arn, ",
+        "",
+        "no function has `GREENLIGHT_TOPIC_ARN`",
+    ),
+];
+
 #[test]
 fn mistakes_are_reported_with_their_path() {
-    for (from, to, expected) in [
-        (
-            "ContentUri: config/",
-            "ContentUri: src/",
-            "`GREENLIGHT_CONFIG` is `/opt/pipelines.toml`: `One` has no layer",
-        ),
-        (
-            "COUNT: 3",
-            "COUNT: !Ref Count",
-            "at `Resources.One.Properties.Environment.Variables.COUNT`",
-        ),
-        ("!GetAtt Dead.Arn", "!GetAtt Layer.Arn", "`Arn` of `Layer`"),
-        (
-            "{ BuildProperties: { Binary: one } }",
-            "{}",
-            "`Resources.One.Metadata.BuildProperties.Binary` is missing",
-        ),
-        (
-            "rate(5 minutes)",
-            "rate(5 minute)",
-            "in `Resources.One.Properties.Events.Look`: `rate(5 minute)`",
-        ),
-        (
-            "MaximumEventAgeInSeconds: 60",
-            "MaximumEventAgeInSeconds: 59",
-            "`MaximumEventAgeInSeconds` is `59`: expected 60 to 86400",
-        ),
-        (
-            "DeadLetterConfig: { Arn: !GetAtt Dead.Arn }",
-            "DeadLetterConfig: { Arn: arn:aws:sqs:eu-central-1:111122223333:gone }",
-            "which is not a queue of the template",
-        ),
-        (
-            "Dead: { Type: AWS::SQS::Queue }",
-            "Dead: { Type: AWS::SQS::Queue, Properties: { KmsMasterKeyId: alias/mine } }",
-            "`Resources.Dead.Properties.KmsMasterKeyId` is `alias/mine`: only the ARN of a key",
-        ),
-        (
-            "Dead: { Type: AWS::SQS::Queue }",
-            "Dead: { Type: AWS::SQS::Queue, Condition: Wanted }",
-            "the template has no condition `Wanted`",
-        ),
-        (
-            "AWS::SQS::Queue }",
-            "AWS::SQS::Queue }\n  Rule: { Type: AWS::Events::Rule }",
-            "`Rule` is of the type `AWS::Events::Rule`, which the rehearsal does not support",
-        ),
-        (
-            "MemorySize: 256",
-            "EphemeralStorage: { Size: 512 }",
-            "`Resources.One.Properties.EphemeralStorage` is not evaluated",
-        ),
-        (
-            "Schedule: rate(5 minutes)",
-            "Schedule: rate(5 minutes)\n            InputPath: $.detail",
-            "`Resources.One.Properties.Events.Look.Properties.InputPath` is not evaluated",
-        ),
-        (
-            "AWS::SQS::Queue }",
-            "AWS::SQS::Queue }\n  Bus: { Type: AWS::Events::EventBus, Properties: { Name: b, Policy: {} } }",
-            "`Resources.Bus.Properties.Policy` is not evaluated",
-        ),
-        (
-            "AWS::SQS::Queue }",
-            "AWS::SQS::Queue }\n  Bus: { Type: AWS::Events::EventBus }",
-            "`Resources.Bus.Properties.Name` is missing",
-        ),
-        (
-            "AWS::SQS::Queue }",
-            "AWS::SQS::Queue }\n  Open: { Type: AWS::Events::EventBusPolicy, Properties: { EventBusName: b } }",
-            "`Resources.Open.Properties.EventBusName` is `b`, expected `default` or an event bus of the template",
-        ),
-        (
-            "SAME: own,",
-            "SAME: !GetAtt TwoRole.Arn,",
-            "the template has neither a resource nor a parameter `TwoRole`",
-        ),
-        (
-            "GREENLIGHT_TOPIC_ARN: arn, ",
-            "",
-            "no function has `GREENLIGHT_TOPIC_ARN`",
-        ),
-    ] {
+    for (from, to, expected) in MISTAKES {
         let error = format!("{:#}", parse(&SMALL.replacen(from, to, 1)).unwrap_err());
         assert!(error.contains(expected), "{error}");
     }

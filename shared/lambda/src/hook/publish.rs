@@ -50,6 +50,6 @@ pub fn outcome(
 pub(super) fn settings_of<T>(start: &Start<T>) -> Option<&Settings> {
     match start {
         Ok(started) => Some(&started.settings),
-        Err(misconfigured) => misconfigured.settings.as_ref(),
+        Err(misconfigured) => misconfigured.settings.as_deref(),
     }
 }

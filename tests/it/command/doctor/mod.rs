@@ -9,7 +9,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use self::of_group::{groups, update_group};
+use self::of_group::{groups, pairs, update_group};
 use self::of_revision::{images, revisions};
 use self::of_roles::{deny, roles};
 use self::of_service::{files, services, stacks};
@@ -168,6 +168,7 @@ fn a_wrong_world_has_its_mistake_and_no_other() {
     let all: Vec<Wrong> = [
         files(),
         groups(),
+        pairs(),
         roles(),
         images(),
         revisions(),

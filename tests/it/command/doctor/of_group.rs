@@ -35,6 +35,7 @@ fn update_pair(local: &Local, change: fn(&mut Value)) {
     update_group(local, "loadBalancerInfo", &info);
 }
 
+/// Of the group's settings.
 pub(super) fn groups() -> Vec<Wrong> {
     let no_rollback: fn(&Local) = |local| {
         update_group(
@@ -79,6 +80,12 @@ pub(super) fn groups() -> Vec<Wrong> {
             "wrong alarms",
             "the alarm `gone`, which does not exist",
         ),
+    ]
+}
+
+/// Of the group's listeners and target groups, and of who else deploys by it.
+pub(super) fn pairs() -> Vec<Wrong> {
+    vec![
         in_account(
             "one target group",
             "ship",
