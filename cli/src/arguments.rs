@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use rules::names::{Digest, PipelineName, StackName, Tag};
 
@@ -113,7 +113,7 @@ this machine: whether a deployment would start, why or why not, and what the
 revision would change. Values of environment variables are not shown.
 
 Exit status: 0 nothing would be done, 3 something would, 1 it failed or would be
-refused")]
+refused, or the image that was named would not be deployed")]
     Plan(Planned),
 
     /// Request a deployment
@@ -124,7 +124,7 @@ Examples:
   greenlight deploy shop-web --wait shifted   and wait until production has it
 
 Exit status: 0 it is started, under way or runs, and with --wait it runs;
-1 nothing was started, or it does not run")]
+1 nothing was started, or it does not run. Who ends the waiting ends nothing else.")]
     Deploy(Deploy),
 
     /// Request the return to an image that this pipeline shipped before
@@ -224,16 +224,17 @@ pub(crate) struct Deploy {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("image").required(true).args(["tag", "digest"]))]
 pub(crate) struct Rollback {
     /// The pipeline
     pub(crate) pipeline: PipelineName,
 
     /// The image with this tag
-    #[arg(long, required_unless_present = "digest")]
+    #[arg(long)]
     pub(crate) tag: Option<Tag>,
 
     /// The image with this digest
-    #[arg(long, conflicts_with = "tag")]
+    #[arg(long)]
     pub(crate) digest: Option<Digest>,
 
     #[command(flatten)]
@@ -243,7 +244,8 @@ pub(crate) struct Rollback {
 /// What follows a request.
 #[derive(Debug, Args)]
 pub(crate) struct Then {
-    /// Wait until production has the image, or until the deployment has ended
+    /// Wait until production has the image, or until the deployment has ended,
+    /// which is meant where nothing is said
     #[arg(long, value_name = "UNTIL", num_args = 0..=1, default_missing_value = "ended")]
     pub(crate) wait: Option<Until>,
 

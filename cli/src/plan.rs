@@ -62,7 +62,8 @@ pub(crate) async fn run(
     for failure in &failures {
         output.error(&anyhow::anyhow!("{failure}"));
     }
-    Ok(ended(&answer, failures.is_empty()))
+    let is_wanted = planned.image.tag.is_some() || planned.image.digest.is_some();
+    Ok(ended(&answer, failures.is_empty(), is_wanted))
 }
 
 fn with_failures(answer: &Value, failures: &[lambda::Failure]) -> Value {
@@ -72,10 +73,12 @@ fn with_failures(answer: &Value, failures: &[lambda::Failure]) -> Value {
     answer
 }
 
-fn ended(answer: &Value, all_answered: bool) -> Ended {
+/// An image that was named and would not be deployed is a failure, as it is one of `deploy`: a tag may be mistyped.
+fn ended(answer: &Value, all_answered: bool, is_wanted: bool) -> Ended {
     let meanings = || report::reports(answer).iter().map(report::meaning);
     match all_answered {
         false => Ended::Failed,
+        true if is_wanted && meanings().any(|one| one == Meaning::Skips) => Ended::Failed,
         true if meanings().any(|one| one == Meaning::Refused) => Ended::Failed,
         true if meanings().any(|one| one == Meaning::Acts) => Ended::WithChanges,
         true => Ended::Well,

@@ -147,6 +147,7 @@ fn said_of_rolling(event: RollingEvent) -> String {
             format!("before a rolling update: {}", said_of_task(&change))
         }
         RollingEvent::TimedOut(id) => format!("before a rolling update: time-out of {id}"),
+        RollingEvent::Ignored(reason) => format!("before a rolling update, ignored: {reason}"),
     }
 }
 

@@ -80,7 +80,7 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
     ));
     text.push_str("\n# For aws, boto3 and the SDKs:\n");
     text.push_str(&exports(&credentials(world.endpoint())));
-    text.push_str("\n# And for a function under `cargo lambda watch`:\n");
+    text.push_str("\n# And for a function under `cargo lambda watch`; `greenlight --config \"$GREENLIGHT_CONFIG\"` reads the same pipelines:\n");
     let mut variables = BTreeMap::new();
     for function in world.lambda.functions() {
         variables.extend(function.environment);
@@ -97,7 +97,14 @@ fn a_push(repository: &RepositorySettings, world: &World) -> String {
     let images = images.map(|found| found.images);
     let repository = registry.repository(name);
     let mut text = String::new();
-    for image in images.unwrap_or_default() {
+    let images = images.unwrap_or_default();
+    // What a pipeline of the catalogue follows; another tag would be an image that nobody waits for.
+    let is_latest = |tag: &String| tag == "latest";
+    let follows = match images.iter().flat_map(|image| &image.tags).any(is_latest) {
+        true => "latest",
+        false => "1.2.0",
+    };
+    for image in images {
         let version = image.version.as_deref().unwrap_or("nothing that runs");
         let tags = match image.tags.as_slice() {
             [] => "without a tag".to_owned(),
@@ -121,7 +128,7 @@ fn a_push(repository: &RepositorySettings, world: &World) -> String {
         other => format!(" --region {other}"),
     };
     text.push_str(&format!(
-        "# Another one:\n#   aws ecr put-image{region} --repository-name {name} --image-tag 1.2.0 --image-manifest \\\n\
+        "# Another one:\n#   aws ecr put-image{region} --repository-name {name} --image-tag {follows} --image-manifest \\\n\
          #     '{manifest}'\n"
     ));
     text

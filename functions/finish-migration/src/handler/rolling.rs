@@ -33,8 +33,11 @@ struct Waiting {
 impl Handler {
     pub(super) async fn finish_rolling(&self, event: &RollingEvent) -> Result<Value, Failure> {
         let started = self.start.as_ref().map_err(Failure::from)?;
-        let (RollingEvent::Changed(rules::events::TaskChanged { deployment: id, .. })
-        | RollingEvent::TimedOut(id)) = event;
+        let id = match event {
+            RollingEvent::Changed(change) => &change.deployment,
+            RollingEvent::TimedOut(id) => id,
+            RollingEvent::Ignored(reason) => return Ok(nothing_to_finish(reason)),
+        };
         let name = id.service.schedule_name();
         let found = self.scheduler.get_schedule(&name).await?;
         let Some(schedule) = found.schedule else {
@@ -90,6 +93,7 @@ impl Handler {
         let (cluster, started_by) = (record.cluster.as_str(), record.id.started_by());
         let change = match event {
             RollingEvent::Changed(change) => change,
+            RollingEvent::Ignored(reason) => return Ok((Step::Nothing(reason.clone()), None)),
             RollingEvent::TimedOut(_) => {
                 let task = record.task.as_ref();
                 let found = self.ecs.find_task(cluster, &started_by, &record.runs, task);

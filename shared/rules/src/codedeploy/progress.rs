@@ -41,6 +41,14 @@ pub fn progress(
 ) -> Progress {
     let events = target.map(|target| target.lifecycle_events.as_slice());
     let events = events.unwrap_or_default();
+    // Its target keeps the weights at which it ended: what shifts traffic back is another deployment.
+    let has_weights = match deployment.status {
+        DeploymentStatus::Failed | DeploymentStatus::Stopped => false,
+        DeploymentStatus::Created
+        | DeploymentStatus::InProgress
+        | DeploymentStatus::Ready
+        | DeploymentStatus::Succeeded => true,
+    };
     let side = |label: Label| {
         let set = task_sets.iter().find(|set| set.label == label)?;
         let known = service.and_then(|service| {
@@ -51,7 +59,7 @@ pub fn progress(
             revision: known.map(|known| known.revision.short().to_owned()),
             desired: set.desired,
             running: set.running,
-            weight: Some(set.weight),
+            weight: has_weights.then_some(set.weight),
             test_weight: None,
         })
     };
@@ -238,8 +246,20 @@ mod tests {
                     event("AfterAllowTraffic", last, ""),
                 ],
             });
-            let found = progress(&shown, rollback.as_ref(), target.as_ref(), &[], None);
+            let green = TargetTaskSet {
+                id: "ecs-svc/1".to_owned(),
+                label: Label::Green,
+                desired: 1,
+                running: 1,
+                weight: 10.0,
+            };
+            let sets = [green];
+            let found = progress(&shown, rollback.as_ref(), target.as_ref(), &sets, None);
             assert_eq!(found.state, expected, "{row}");
+            // What it shifted is shifted back by another deployment.
+            let has_ended_badly = words[0] == "Failed" || words[0] == "Stopped";
+            let weight = found.green.unwrap().weight;
+            assert_eq!(weight.is_none(), has_ended_badly, "{row}");
         }
     }
 

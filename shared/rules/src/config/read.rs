@@ -62,18 +62,20 @@ fn config(text: &str) -> Result<Config, Problems> {
         .into_iter()
         .map(|(place, table)| pipeline(place, table, &mut problems))
         .collect();
+    // Also where others cannot be read: every mistake is noted at once.
+    must_differ(&pipelines, &mut problems);
     let mut pipelines: Option<Vec<Pipeline>> = pipelines.into_iter().collect();
     if let Some(pipelines) = &mut pipelines {
-        must_differ(pipelines, &mut problems);
         services::share(pipelines, &mut problems);
     }
     problems.finish(pipelines.map(|pipelines| Config { pipelines }))
 }
 
 /// People cannot distinguish two pipelines with one name, nor hooks two services with one deployment group.
-fn must_differ(pipelines: &[Pipeline], problems: &mut Problems) {
+fn must_differ(pipelines: &[Option<Pipeline>], problems: &mut Problems) {
     let (mut names, mut groups) = (HashSet::new(), HashMap::new());
-    for (index, pipeline) in pipelines.iter().enumerate() {
+    let read = pipelines.iter().enumerate();
+    for (index, pipeline) in read.filter_map(|(index, one)| Some((index, one.as_ref()?))) {
         if !names.insert(&pipeline.name) {
             let message = format!(
                 "`{}` is the name of another pipeline, expected a name of its own",
@@ -83,13 +85,13 @@ fn must_differ(pipelines: &[Pipeline], problems: &mut Problems) {
         }
         let codedeploy = &pipeline.codedeploy;
         let group = (&codedeploy.application, &codedeploy.deployment_group);
-        let first = *groups.entry(group).or_insert(index);
-        if !pipeline.has_service_of(&pipelines[first]) {
+        let (first, owner) = *groups.entry(group).or_insert((index, pipeline));
+        if !pipeline.has_service_of(owner) {
             let message = format!(
                 "`{}` of `{}` belongs to the service `{}` of pipeline[{first}], expected a group of its own for `{}`",
                 group.1,
                 group.0,
-                pipelines[first].place(),
+                owner.place(),
                 pipeline.place()
             );
             problems.add(format!("pipeline[{index}].deployment_group"), message);

@@ -52,10 +52,12 @@ pub enum RollingEvent {
     Changed(TaskChanged<MigrationId>),
     /// Its time is over.
     TimedOut(MigrationId),
+    /// Nothing to judge yet, for this reason.
+    Ignored(String),
 }
 
 impl RollingEvent {
-    /// Reads a task's state change, or what the time-out schedule sends; none where it is about another migration, or asks for nothing.
+    /// Reads a task's state change, or what the time-out schedule sends; none where it is about another migration.
     ///
     /// # Errors
     /// It is one of them, and lacks what it needs.
@@ -69,7 +71,8 @@ impl RollingEvent {
                 return Ok(None);
             }
             let detail: Detail = detail(&envelope(event)?)?;
-            return Ok(detail.changed(rolling::STARTED_BY).ok().map(Self::Changed));
+            let changed = detail.changed(rolling::STARTED_BY);
+            return Ok(Some(changed.map_or_else(Self::Ignored, Self::Changed)));
         }
         if event.get("rolling").is_none() {
             return Ok(None);
