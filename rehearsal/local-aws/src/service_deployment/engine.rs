@@ -106,7 +106,13 @@ fn candidate(
         };
         is_serving && sources.contains(&one.target)
     });
-    let last = || state.last_successful(&deployment.cluster, &deployment.service);
+    // One that was superseded may have stopped the last successful revision before, to return the service to one.
+    let is_there = |last: &&str| sources.is_empty() || sources.iter().any(|one| one == last);
+    let last = || {
+        let last = state.last_successful(&deployment.cluster, &deployment.service);
+        let newest = || sources.last().map(String::as_str);
+        last.filter(is_there).or_else(newest)
+    };
     left.map(|one| one.target.as_str())
         .or_else(last)
         .map(str::to_owned)

@@ -322,3 +322,24 @@ fn a_rollback_leaves_what_a_newer_deployment_wants() {
         }
     }
 }
+
+/// The second one stops the last successful revision, to return the service to the first one's, and is replaced then.
+#[test]
+fn what_a_replaced_deployment_left_ends_with_the_last() {
+    for seconds in [0, 2, 20] {
+        let pause = json!({
+            "targetType": "PAUSE", "lifecycleStages": ["RECONCILE_SERVICE", "POST_PRODUCTION_TRAFFIC_SHIFT"],
+            "timeoutConfiguration": { "timeoutInMinutes": 30 },
+        });
+        let configuration =
+            json!({ "strategy": "CANARY", "bakeTimeInMinutes": 3, "lifecycleHooks": [pause] });
+        let acts = vec![
+            Act::Deploy,
+            Act::Wait(611),
+            Act::Deploy,
+            Act::Wait(seconds),
+            Act::Deploy,
+        ];
+        check(configuration, Vec::new(), acts);
+    }
+}
