@@ -67,12 +67,13 @@ fn a_migration_that_cannot_be_written_down_is_stopped_as_soon_as_ecs_knows_it() 
         _ => None,
     });
     let operations = invocation.operations();
-    let last = &operations[operations.len() - 4..];
+    let last = &operations[operations.len() - 5..];
     let expected = [
         "StopTask",
         "StopTask",
         "PutLifecycleEventHookExecutionStatus",
         "Publish",
+        "PutEvents",
     ];
     assert_eq!(last, expected, "{:?}", invocation.operations());
     assert_eq!(
