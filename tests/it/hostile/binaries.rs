@@ -115,16 +115,24 @@ fn other_hooks() -> impl Iterator<Item = &'static str> {
 
 /// Everything that a function may change in this world, from its first call to its last: all of it or nothing.
 fn whole_works(function: &str) -> &'static [&'static [&'static str]] {
-    const FAILED: &[&str] = &["PutLifecycleEventHookExecutionStatus", "Publish"];
+    const FAILED: &[&str] = &[
+        "PutLifecycleEventHookExecutionStatus",
+        "Publish",
+        "PutEvents",
+    ];
     match function {
         "start-deployment" => &[&["RegisterTaskDefinition", "CreateDeployment"]],
         "run-migration" => &[&["CreateSchedule", "RunTask"], FAILED],
         "finish-migration" => &[&[
             "PutLifecycleEventHookExecutionStatus",
             "Publish",
+            "PutEvents",
             "DeleteSchedule",
         ]],
-        "report-outcome" => &[&["Publish"], &["DeleteSchedule", "Publish"]],
+        "report-outcome" => &[
+            &["Publish", "PutEvents"],
+            &["DeleteSchedule", "Publish", "PutEvents"],
+        ],
         hook => {
             let is_hook = other_hooks().any(|name| name == hook);
             assert!(
