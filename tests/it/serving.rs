@@ -58,6 +58,7 @@ impl Drop for Serving {
         // As `docker stop` ends it: killed, it would leave the tasks' programs behind.
         let asked = Command::new("kill")
             .arg(self.child.id().to_string())
+            .stderr(Stdio::null())
             .status();
         if !asked.is_ok_and(|asked| asked.success()) {
             let _ = self.child.kill();
