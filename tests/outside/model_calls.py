@@ -20,6 +20,7 @@ from common_errors import COMMON
 from model_values import constraints, decode_json, decode_text, decode_xml, in_body, local_name
 
 SERVICES = (
+    "cloudformation",
     "cloudwatch",
     "codedeploy",
     "ecr",
