@@ -149,6 +149,16 @@ impl Ecr {
         place: Place<'_>,
         digest: &Digest,
     ) -> Result<Vec<Digest>, CallFailed> {
+        let manifests = self.index_of(place, digest).await?;
+        // Text that is not a digest is not one that a task could run.
+        let digests = manifests
+            .iter()
+            .filter_map(|manifest| manifest["digest"].as_str()?.parse().ok());
+        Ok(digests.collect())
+    }
+
+    /// What an image index says of each of its manifests; nothing where the image is not an index.
+    async fn index_of(&self, place: Place<'_>, digest: &Digest) -> Result<Vec<Value>, CallFailed> {
         let call = Call::new(
             "ecr:BatchGetImage",
             format!("{}@{}", place.repository, digest.short()),
@@ -184,10 +194,7 @@ impl Ecr {
         };
         let index: Value = serde_json::from_str(manifest)
             .map_err(|error| call.unexpected(&format!("`imageManifest` is not JSON: {error}")))?;
-        let manifests = index["manifests"].as_array().into_iter().flatten();
-        // Text that is not a digest is not one that a task could run.
-        let digests = manifests.filter_map(|manifest| manifest["digest"].as_str()?.parse().ok());
-        Ok(digests.collect())
+        Ok(index["manifests"].as_array().cloned().unwrap_or_default())
     }
 
     async fn describe_image(

@@ -1,12 +1,11 @@
 //! A repository's settings, its lifecycle policy, and the platforms that an image is made for.
 
-use aws_sdk_ecr::types::ImageIdentifier;
 use rules::doctor::{Platform, Repository};
 use rules::names::Digest;
 use rules::observed::ImageDetail;
 use serde_json::Value;
 
-use super::{Ecr, INDEXES, Place, translate};
+use super::{Ecr, Place, translate};
 use crate::call::{Call, CallFailed};
 
 impl Ecr {
@@ -90,31 +89,9 @@ impl Ecr {
         place: Place<'_>,
         digest: &Digest,
     ) -> Result<Vec<Platform>, CallFailed> {
-        let call = Call::new(
-            "ecr:BatchGetImage",
-            format!("{}@{}", place.repository, digest.short()),
-        );
-        let image = ImageIdentifier::builder().image_digest(digest.as_str());
-        let request = self
-            .client(place)
-            .batch_get_image()
-            .set_registry_id(place.registry_id());
-        let request = request
-            .repository_name(place.repository.as_str())
-            .image_ids(image.build());
-        let request = request.set_accepted_media_types(Some(INDEXES.map(str::to_owned).to_vec()));
-        let answer = request.send().await.map_err(|error| call.failed(error))?;
-        let Some(manifest) = answer
-            .images()
-            .first()
-            .and_then(|image| image.image_manifest())
-        else {
-            return Ok(Vec::new());
-        };
-        let index: Value = serde_json::from_str(manifest)
-            .map_err(|error| call.unexpected(&format!("`imageManifest` is not JSON: {error}")))?;
-        let manifests = index["manifests"].as_array().into_iter().flatten();
+        let manifests = self.index_of(place, digest).await?;
         let platforms: Option<Vec<Platform>> = manifests
+            .iter()
             .map(|manifest| {
                 let part = |name: &str| Some(manifest["platform"][name].as_str()?.to_owned());
                 Some(Platform {
