@@ -4,7 +4,8 @@ use rules::doctor::StackFacts;
 
 use crate::Session;
 use crate::call::{Call, CallFailed};
-use crate::raw::Query;
+use crate::query::Query;
+use crate::raw::query;
 use crate::xml::{members, text};
 
 /// CloudFormation's operations.
@@ -17,7 +18,7 @@ impl CloudFormation {
     /// A client of this session.
     pub fn new(session: &Session) -> Self {
         Self {
-            client: Query::new(session, "cloudformation", "2010-05-15"),
+            client: query(session, "cloudformation", "2010-05-15"),
         }
     }
 

@@ -1,8 +1,6 @@
 //! IAM: what a role trusts, and what its policies say.
 //!
-//! Two calls of the Query protocol, sent by SNS's client, which speaks that, too, and which every function has already: IAM's own crate
-//! would be one more for two operations. Only endpoint, Region and service name are IAM's; signing, retries and timeouts stay the SDK's,
-//! and IAM's errors have the shape of SNS's.
+//! Two calls of the Query protocol (`query`): IAM's own crate would be one more for them.
 
 #[cfg(feature = "command")]
 mod simulate;
@@ -10,17 +8,12 @@ mod simulate;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use aws_sdk_sns::Client;
-use aws_sdk_sns::config::interceptors::BeforeTransmitInterceptorContextMut;
-use aws_sdk_sns::config::{Builder, ConfigBag, Intercept, Region, RuntimeComponents};
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_types::SigningName;
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::Session;
 use crate::call::{Call, CallFailed};
-use crate::wire::{RawAnswer, replace_body};
+use crate::query::Query;
 
 /// The version of IAM's API.
 const VERSION: &str = "2010-05-08";
@@ -45,7 +38,7 @@ const ENDPOINTS: [(&str, &str, &str); 3] = [
 #[derive(Debug, Clone)]
 pub struct Iam {
     session: Session,
-    client: OnceLock<Client>,
+    query: OnceLock<Query>,
 }
 
 impl Iam {
@@ -53,12 +46,12 @@ impl Iam {
     pub fn new(session: &Session) -> Self {
         Self {
             session: session.clone(),
-            client: OnceLock::new(),
+            query: OnceLock::new(),
         }
     }
 
-    fn client(&self) -> &Client {
-        self.client.get_or_init(|| client_of(&self.session))
+    fn query(&self) -> &Query {
+        self.query.get_or_init(|| query_of(&self.session))
     }
 
     /// The role's trust policy; `role` is its name, without its path.
@@ -107,65 +100,21 @@ impl Iam {
         action: &str,
         members: &[(&str, &str)],
     ) -> Result<String, CallFailed> {
-        let mut body = format!("Action={action}&Version={VERSION}");
-        for (member, value) in members {
-            let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
-            body = format!("{body}&{member}={value}");
-        }
-        let raw = RawAnswer::default();
-        let sent = self
-            .client()
-            .list_topics()
-            .customize()
-            .mutate_request(move |request| replace_body(request, &body))
-            .interceptor(SignedForIam)
-            .interceptor(raw.clone())
-            .send()
-            .await;
-        match (raw.take(), sent) {
-            // SNS's client cannot read it, which says nothing.
-            (Some(answer), _) => Ok(String::from_utf8_lossy(&answer).into_owned()),
-            (None, Err(error)) => Err(call.failed(error)),
-            (None, Ok(_)) => Err(call.unexpected("the answer has no body")),
-        }
+        self.query().ask(call, action, members).await
     }
 }
 
-fn client_of(session: &Session) -> Client {
-    let config = session.config();
-    let here = config.region().map_or("", |region| region.as_ref());
-    let mut endpoints = ENDPOINTS.into_iter();
-    let found = endpoints.find(|(beginning, ..)| here.starts_with(beginning));
-    let mut own = Builder::from(config);
-    if let Some((_, region, endpoint)) = found {
-        own = own.region(Region::new(region));
-        // One address that is given for all services is IAM's as well.
-        if config.endpoint_url().is_none() {
-            own = own.endpoint_url(endpoint);
-        }
-    }
-    Client::from_conf(own.build())
-}
-
-/// Names IAM in the signature.
-#[derive(Debug)]
-struct SignedForIam;
-
-impl Intercept for SignedForIam {
-    fn name(&self) -> &'static str {
-        "SignedForIam"
-    }
-
-    fn modify_before_signing(
-        &self,
-        _: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let name = SigningName::from_static("iam");
-        config.interceptor_state().store_put(name);
-        Ok(())
-    }
+/// A client for IAM's one endpoint of the partition.
+fn query_of(session: &Session) -> Query {
+    let here = session.config().region();
+    let here = here.map_or("", |region| region.as_ref());
+    let [china, government, others] = ENDPOINTS;
+    let (_, region, endpoint) = match here {
+        here if here.starts_with(china.0) => china,
+        here if here.starts_with(government.0) => government,
+        _ => others,
+    };
+    Query::new(session, "iam", VERSION, Some(region), endpoint)
 }
 
 /// What IAM's policy simulator finds. It knows nothing of the call but action and resource: a condition on anything else does not hold.

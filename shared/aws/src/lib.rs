@@ -27,6 +27,7 @@ pub mod lambda;
 mod login;
 pub mod logs;
 pub mod observe;
+mod query;
 #[cfg(feature = "command")]
 mod raw;
 pub mod scheduler;
