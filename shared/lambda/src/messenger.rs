@@ -1,7 +1,7 @@
 //! Publishes outcomes: on the topic for people, and on the event bus for programs.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use aws::ecr::{Ecr, Place};
 use aws::events::{Entry, EventBridge};
@@ -24,10 +24,17 @@ const REMEMBERED: usize = 400;
 /// as long as the process lives; another one repeats it, because neither SNS nor EventBridge shows what it has taken.
 #[derive(Debug, Clone)]
 pub struct Messenger {
+    session: Session,
+    clients: Arc<OnceLock<Clients>>,
+    past: Arc<Mutex<Past>>,
+}
+
+/// What publishing needs. A hook that succeeds publishes nothing, so they are made at the first outcome: each takes time at a cold start.
+#[derive(Debug)]
+struct Clients {
     sns: Sns,
     events: EventBridge,
     ecr: Ecr,
-    past: Arc<Mutex<Past>>,
 }
 
 #[derive(Debug, Default)]
@@ -86,11 +93,18 @@ impl Messenger {
     /// Over clients of this session.
     pub fn new(session: &Session) -> Self {
         Self {
-            sns: Sns::new(session),
-            events: EventBridge::new(session),
-            ecr: Ecr::new(session),
+            session: session.clone(),
+            clients: Arc::default(),
             past: Arc::default(),
         }
+    }
+
+    fn clients(&self) -> &Clients {
+        self.clients.get_or_init(|| Clients {
+            sns: Sns::new(&self.session),
+            events: EventBridge::new(&self.session),
+            ecr: Ecr::new(&self.session),
+        })
     }
 
     /// Notes which event is handled from now on; a process handles one at a time. A person's request has no id, and is not
@@ -148,7 +162,7 @@ impl Messenger {
 
     async fn send(&self, settings: &Settings, outcome: &Outcome) -> Result<(), CallFailed> {
         let message = message::render(outcome, settings);
-        self.sns.publish(&settings.topic, &message).await
+        self.clients().sns.publish(&settings.topic, &message).await
     }
 
     async fn put(&self, settings: &Settings, outcome: &Outcome) -> Result<(), CallFailed> {
@@ -159,7 +173,7 @@ impl Messenger {
             detail_type: message::DETAIL_TYPE,
             detail: &detail,
         };
-        self.events.put_event(&settings.bus, entry).await
+        self.clients().events.put_event(&settings.bus, entry).await
     }
 
     /// The tags of the outcome's image, as ECR has them now; none where nothing says which image that is, or it was deleted.
@@ -175,6 +189,7 @@ impl Messenger {
             repository: &image.repository,
         };
         let described = self
+            .clients()
             .ecr
             .describe_image_by_digest(place, &image.digest)
             .await;
