@@ -3,13 +3,14 @@
 use aws::codedeploy::{Deployments, WholeGroup};
 use futures_util::future::join_all;
 use rules::config::Pipeline;
-use rules::doctor::{self, Checks, Read};
+use rules::doctor::{self, Checks, Needs, Read};
 use rules::names::TargetGroupArn;
 use rules::observed::{Service, TaskDefinition};
 use rules::test_traffic::Through;
 use tokio::join;
 
 use super::account::{Account, read, why};
+use super::roles::managed::CODEDEPLOY;
 use super::roles::{self, Named, need, need_anywhere};
 use super::{hooks, revision, traffic};
 
@@ -219,11 +220,20 @@ async fn service_role(
     let mut needs = revision::deploy_needs(account, first, !whole.group.alarms.is_empty());
     let listeners = [&whole.group.production_listener, &whole.group.test_listener];
     for listener in listeners.into_iter().flatten() {
-        needs.push(need_anywhere(
-            "elasticloadbalancing:ModifyListener",
-            listener.as_str(),
-            "to shift traffic",
-        ));
+        let shifts = |action, arn: &str| need_anywhere(CODEDEPLOY, action, arn, "to shift traffic");
+        let listener = listener.as_str();
+        needs.push(shifts("elasticloadbalancing:ModifyListener", listener));
+        // A Network Load Balancer's listener has no rules.
+        if let Some((before, of_alb)) = listener.split_once(":listener/app/") {
+            let rules = |id: &str| format!("{before}:listener-rule/app/{of_alb}/{id}");
+            needs.push(Needs {
+                all: Some(rules("*")),
+                ..shifts(
+                    "elasticloadbalancing:ModifyRule",
+                    &rules("0000000000000000"),
+                )
+            });
+        }
     }
     let topic = &account.stack.started.settings.topic;
     for name in called(account, first) {

@@ -3,7 +3,7 @@
 use aws::ecs::ServiceDeployments;
 use futures_util::future::join_all;
 use rules::config::Pipeline;
-use rules::doctor::{self, Checks, Read};
+use rules::doctor::{self, Checks, Needs, Read};
 use rules::ecs;
 use rules::engine::Engine;
 use rules::names::{RevisionArn, TargetGroupArn};
@@ -13,7 +13,8 @@ use rules::test_traffic::Through;
 use tokio::join;
 
 use super::account::{Account, read, why};
-use super::roles::{self, Named, need_anywhere};
+use super::roles::managed::INFRASTRUCTURE;
+use super::roles::{self, Named, need_anywhere, need_of};
 use super::{hooks, traffic};
 
 /// Checks a service that ECS itself deploys to; `pipelines` are all of it.
@@ -241,11 +242,33 @@ async fn infrastructure_role(
     serving: &TargetGroupArn,
 ) -> Checks {
     let mut checks = Checks::default();
-    let mut needs = vec![need_anywhere(
-        "elasticloadbalancing:RegisterTargets",
-        serving.as_str(),
-        "to register green's tasks",
-    )];
+    let mut needs: Vec<Needs> = [
+        "elasticloadbalancing:DescribeListeners",
+        "elasticloadbalancing:DescribeRules",
+        "elasticloadbalancing:DescribeTargetGroups",
+        "elasticloadbalancing:DescribeTargetHealth",
+    ]
+    .map(|action| need_of(INFRASTRUCTURE, action, "*", "to see where traffic goes"))
+    .into();
+    // Blue and green change places between the two.
+    for group in [Some(serving), advanced.alternate_target_group.as_ref()] {
+        for (action, what_for) in [
+            ("elasticloadbalancing:RegisterTargets", "to register tasks"),
+            (
+                "elasticloadbalancing:DeregisterTargets",
+                "to take tasks out",
+            ),
+        ] {
+            if let Some(group) = group {
+                needs.push(need_anywhere(
+                    INFRASTRUCTURE,
+                    action,
+                    group.as_str(),
+                    what_for,
+                ));
+            }
+        }
+    }
     for rule in [&advanced.production_rule, &advanced.test_rule]
         .into_iter()
         .flatten()
@@ -254,7 +277,12 @@ async fn infrastructure_role(
             ecs::TrafficRule::Rule(_) => "elasticloadbalancing:ModifyRule",
             ecs::TrafficRule::Listener(_) => "elasticloadbalancing:ModifyListener",
         };
-        needs.push(need_anywhere(action, rule.as_str(), "to shift traffic"));
+        needs.push(need_anywhere(
+            INFRASTRUCTURE,
+            action,
+            rule.as_str(),
+            "to shift traffic",
+        ));
     }
     let named = Named {
         role,

@@ -7,7 +7,8 @@ use rules::observed::TaskDefinition;
 use rules::revision;
 
 use super::account::{Account, why};
-use super::roles::{self, Named, need, need_anywhere};
+use super::roles::managed::{CODEDEPLOY, EXECUTION};
+use super::roles::{self, Named, need, need_anywhere, need_of};
 
 /// What has to be there for a task of the revision to start.
 pub(super) async fn check(
@@ -89,29 +90,25 @@ fn start_needs(
     let of_own_registry = pipeline.registry.account.is_none() && pipeline.registry.region.is_none();
     if of_own_registry {
         let repository = account.arn("ecr", &format!("repository/{}", pipeline.repository));
-        needs.push(need("ecr:GetAuthorizationToken", "*", "to pull the image"));
-        needs.push(need(
-            "ecr:BatchGetImage",
-            repository.clone(),
-            "to pull the image",
-        ));
-        needs.push(need(
-            "ecr:GetDownloadUrlForLayer",
-            repository,
-            "to pull the image",
-        ));
+        for (action, resource) in [
+            ("ecr:GetAuthorizationToken", "*"),
+            ("ecr:BatchCheckLayerAvailability", repository.as_str()),
+            ("ecr:BatchGetImage", repository.as_str()),
+            ("ecr:GetDownloadUrlForLayer", repository.as_str()),
+        ] {
+            needs.push(need_of(EXECUTION, action, resource, "to pull the image"));
+        }
     }
     for group in doctor::log_groups(definition) {
-        let stream = account.arn(
-            "logs",
-            &format!("log-group:{}:log-stream:greenlight", group.name),
-        );
-        needs.push(need(
-            "logs:CreateLogStream",
-            stream.clone(),
-            "to write the log",
-        ));
-        needs.push(need("logs:PutLogEvents", stream, "to write the log"));
+        let of_group =
+            |what: &str| account.arn("logs", &format!("log-group:{}:{what}", group.name));
+        for action in ["logs:CreateLogStream", "logs:PutLogEvents"] {
+            let stream = of_group("log-stream:greenlight");
+            needs.push(Needs {
+                all: Some(of_group("*")),
+                ..need_of(EXECUTION, action, stream, "to write the log")
+            });
+        }
     }
     for secret in secrets {
         match secret {
@@ -210,27 +207,34 @@ pub(super) fn deploy_needs(
 ) -> Vec<Needs> {
     let (cluster, service) = (&pipeline.cluster, &pipeline.service);
     let place = account.arn("ecs", &format!("service/{cluster}/{service}"));
-    let task_set = account.arn("ecs", &format!("task-set/{cluster}/{service}/ecs-svc/0"));
+    let task_sets = |id: &str| account.arn("ecs", &format!("task-set/{cluster}/{service}/{id}"));
+    let deploys = |action, place: &str| need_anywhere(CODEDEPLOY, action, place, "to deploy");
     let mut needs = vec![
-        need_anywhere("ecs:DescribeServices", place.clone(), "to deploy"),
-        need_anywhere(
-            "ecs:UpdateServicePrimaryTaskSet",
-            place.clone(),
-            "to deploy",
-        ),
+        deploys("ecs:DescribeServices", &place),
+        deploys("ecs:UpdateServicePrimaryTaskSet", &place),
     ];
     for action in ["ecs:CreateTaskSet", "ecs:DeleteTaskSet"] {
         needs.push(Needs {
+            all: Some(task_sets("*")),
             or: vec![place.clone(), "*".to_owned()],
-            ..need(action, task_set.clone(), "to deploy")
+            ..deploys(action, &task_sets("ecs-svc/0"))
         });
     }
-    if has_alarms {
-        needs.push(need(
-            "cloudwatch:DescribeAlarms",
+    for action in [
+        "elasticloadbalancing:DescribeTargetGroups",
+        "elasticloadbalancing:DescribeListeners",
+        "elasticloadbalancing:DescribeRules",
+    ] {
+        needs.push(need_of(
+            CODEDEPLOY,
+            action,
             "*",
-            "to see the group's alarms",
+            "to see where traffic goes",
         ));
+    }
+    if has_alarms {
+        let see = "to see the group's alarms";
+        needs.push(need_of(CODEDEPLOY, "cloudwatch:DescribeAlarms", "*", see));
     }
     needs
 }

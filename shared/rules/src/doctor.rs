@@ -17,7 +17,7 @@ mod stack;
 mod traffic;
 
 pub use finding::{Checks, Finding, Read, Severity};
-pub use group::{Alarm, GroupSettings, TargetGroup, alarms, group, target_groups};
+pub use group::{Alarm, BlueEnds, GroupSettings, TargetGroup, alarms, group, target_groups};
 pub use hooks::{Function, answers, foreign, function, hook_timeouts, hooks_of_service};
 pub use image::{Platform, Repository, archived, mutability, platform};
 pub use lifecycle::expiry;

@@ -83,7 +83,9 @@ pub fn answers(name: &str, group_arn: &str) -> Needs {
     Needs {
         action: "codedeploy:PutLifecycleEventHookExecutionStatus",
         resource: "*".to_owned(),
+        all: None,
         or: vec![group_arn.to_owned()],
+        managed: None,
         what_for: format!(
             "for the hook `{name}` to answer: without it CodeDeploy waits an hour and fails"
         ),
