@@ -42,6 +42,7 @@ fn hook(text: &str) -> Hook {
         },
         stages: vec![Stage::of(stage)],
         timeout: None,
+        goes_on: false,
     }
 }
 
