@@ -1,6 +1,6 @@
 //! What the functions judge of a pipeline, asked until nothing more is found: a function stops at the first mistake.
 
-use super::finding::Checks;
+use super::finding::{Checks, Severity, apart};
 use crate::codedeploy::{self, Creator, Deployment, DeploymentGroup};
 use crate::config::{MigrationRevision, Pipeline, WithoutRollback};
 use crate::ecs::{self, GateFunctions};
@@ -114,6 +114,7 @@ fn without(
         }
         Mismatch::OwnHooks { .. } => pipeline.hooks.clear(),
         Mismatch::NoTestTraffic { .. } => pipeline.test_traffic.checks.requests.clear(),
+        Mismatch::NoRoom { .. } => service.configuration.maximum_percent = Some(200),
         Mismatch::NothingRollsBack { .. } => pipeline.without_rollback = WithoutRollback::Accepted,
         Mismatch::CannotInvoke(_) | Mismatch::OtherStack { .. } => return false,
     }
@@ -139,8 +140,26 @@ pub fn migration(
     }
 }
 
+/// What a dry run refuses. Where a call of it was denied, whoever runs the command lacks the permission, not the function: it asks with
+/// other credentials. It is told once.
+pub fn plan(checks: &mut Checks, reason: &str) {
+    const OF_FUNCTION: &str = "the function's role needs";
+    if !reason.contains(OF_FUNCTION) {
+        return checks.refused("plan", reason);
+    }
+    let reason = reason.replace(OF_FUNCTION, "your credentials need");
+    let (_, remedy) = apart(&reason);
+    let is_it = |one: &super::Finding| one.severity == Severity::NotKnown && one.remedy == remedy;
+    if !checks.findings.iter().any(is_it) {
+        checks.not_known(
+            "plan",
+            &format!("what the function would do is not known: {reason}"),
+        );
+    }
+}
+
 /// Whether the group's newest deployment is somebody else's: then somebody else deploys to the service, too. `pipelines` are all of the
-/// service.
+/// service. A rollback is CodeDeploy's: whose deployment it rolled back is asked in its place.
 pub fn foreign_deployment(checks: &mut Checks, pipelines: &[&Pipeline], newest: &Deployment) {
     let mut all = pipelines.iter();
     let is_ours = all.any(|pipeline| codedeploy::shipped(pipeline, newest).is_some());
@@ -187,6 +206,24 @@ pub fn foreign_revisions(
 mod tests {
     use super::*;
     use crate::config::Config;
+
+    #[test]
+    fn a_denied_call_is_the_callers_and_told_once() {
+        let denied = "list deployments `a/g`: access denied (hint: the function's role needs `codedeploy:ListDeployments`)";
+        let mut checks = Checks::default();
+        plan(&mut checks, denied);
+        plan(&mut checks, denied);
+        let found = [(
+            Severity::NotKnown,
+            "what the function would do is not known: list deployments `a/g`: access denied",
+            Some("your credentials need `codedeploy:ListDeployments`"),
+        )];
+        let all = checks.findings.iter();
+        let all = all.map(|one| (one.severity, one.sentence.as_str(), one.remedy.as_deref()));
+        assert_eq!(all.collect::<Vec<_>>(), found);
+        plan(&mut checks, "the service is gone");
+        assert!(checks.is_wrong());
+    }
 
     #[test]
     fn every_refusal_is_found() {
