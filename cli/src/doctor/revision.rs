@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use rules::config::Pipeline;
-use rules::doctor::{self, Checks, Needs, Secret};
+use rules::doctor::{self, Checks, LogGroup, Needs, Secret};
 use rules::observed::TaskDefinition;
 use rules::revision;
 
@@ -24,9 +24,18 @@ pub(super) async fn check(
         checks.extend(missing);
     }
     let region = account.stack.started.settings.topic.region();
-    let here = groups
-        .iter()
-        .filter(|group| !group.is_made && group.region.as_deref().is_none_or(|one| one == region));
+    let is_here = |group: &&LogGroup| group.region.as_deref().is_none_or(|one| one == region);
+    let here = groups.iter().filter(|group| !group.is_made).filter(is_here);
+    for elsewhere in groups.iter().filter(|group| !is_here(group)) {
+        let (name, of) = (
+            &elsewhere.name,
+            elsewhere.region.as_deref().unwrap_or_default(),
+        );
+        checks.not_known(
+            "logs",
+            &format!("whether the log group `{name}` of revision `{short}` exists is not known: it is of the Region `{of}`, and {region} is asked"),
+        );
+    }
     for missing in join_all(here.map(|group| log_group(account, &short, &group.name))).await {
         checks.extend(missing);
     }
@@ -87,6 +96,7 @@ fn start_needs(
     secrets: &[Secret],
 ) -> Vec<Needs> {
     let mut needs = Vec::new();
+    let region = account.stack.started.settings.topic.region();
     let of_own_registry = pipeline.registry.account.is_none() && pipeline.registry.region.is_none();
     if of_own_registry {
         let repository = account.arn("ecr", &format!("repository/{}", pipeline.repository));
@@ -100,6 +110,10 @@ fn start_needs(
         }
     }
     for group in doctor::log_groups(definition) {
+        // Of another Region nothing is known.
+        if group.region.as_deref().is_some_and(|of| of != region) {
+            continue;
+        }
         let of_group =
             |what: &str| account.arn("logs", &format!("log-group:{}:{what}", group.name));
         for action in ["logs:CreateLogStream", "logs:PutLogEvents"] {
@@ -149,8 +163,8 @@ async fn secret(account: &Account<'_>, short: &str, secret: &Secret) -> Checks {
             "secrets",
             format!("revision `{short}` reads the {what} `{name}`, which does not exist: no task of it could start"),
             match secret {
-                Secret::SecretsManager(_) => format!("aws secretsmanager create-secret --name … , or restore it: aws secretsmanager restore-secret --secret-id {name}"),
-                Secret::Parameter { .. } => format!("aws ssm put-parameter --name {name} --type SecureString --value …"),
+                Secret::SecretsManager(_) => format!("aws secretsmanager restore-secret --secret-id {name} where it was deleted, or make it (aws secretsmanager create-secret)"),
+                Secret::Parameter { .. } => format!("aws ssm put-parameter --name {name} --type SecureString --value <its value>"),
             },
         ),
         Err(failed) => checks.not_known("secrets", &format!("whether the {what} `{name}` exists is not known: {}", why(&failed))),

@@ -28,6 +28,15 @@ pub(super) async fn functions(account: &Account<'_>) -> Checks {
         );
         return checks;
     }
+    if account.stack.is_there == IsThere::NotKnown {
+        checks.not_known(
+            "stack",
+            &format!(
+                "the settings of stack `{stack}` are not known, and taken for the template's: access denied (hint: your credentials need \
+                 `lambda:GetFunctionConfiguration`)"
+            ),
+        );
+    }
     let hooks = &account.stack.started.extra.hooks;
     let hooks = [
         &hooks.after_install,
@@ -134,9 +143,10 @@ pub(super) async fn parameters(account: &Account<'_>, services: &[OfService<'_>]
         names.retain(|name| !account.is_absent(name));
         doctor::cover(&mut checks, &facts, parameter, &names, &needed);
     }
-    let mode = match account.stack.started.extra.mode {
-        Mode::Deploy => "it deploys",
-        Mode::Observe => "it observes and deploys nothing",
+    let mode = match (account.stack.is_there, account.stack.started.extra.mode) {
+        (IsThere::NotKnown, _) => "its mode is not known",
+        (IsThere::Yes | IsThere::NotYet, Mode::Deploy) => "it deploys",
+        (IsThere::Yes | IsThere::NotYet, Mode::Observe) => "it observes and deploys nothing",
     };
     checks.checked(format!(
         "{} ({mode}), {} parameters",

@@ -123,7 +123,7 @@ pub fn alarms(
             None => checks.wrong(
                 "alarms",
                 format!("{named_by} names the alarm `{name}`, which does not exist: nothing would stop a deployment for it"),
-                format!("{remedy}, or make it: aws cloudwatch put-metric-alarm --alarm-name {name} …"),
+                format!("make it (aws cloudwatch put-metric-alarm), or take it out: {remedy}"),
             ),
             Some(alarm) if alarm.state == "ALARM" => checks.doubt(
                 "alarms",
@@ -151,7 +151,7 @@ pub fn target_groups(
             Read::Absent => checks.wrong(
                 SUBJECT,
                 format!("{named_by} names the target group `{name}`, which does not exist"),
-                format!("aws elbv2 create-target-group --name {name} …, or name another one"),
+                "name one of what `aws elbv2 describe-target-groups` lists there, or make it (aws elbv2 create-target-group)",
             ),
             Read::NotKnown(why) => checks.not_known(
                 SUBJECT,
@@ -223,7 +223,7 @@ fn types_fit(checks: &mut Checks, found: &[&TargetGroup], network: Option<&str>)
                     group.target_type,
                     network.unwrap_or_default()
                 ),
-                format!("aws elbv2 create-target-group --target-type {wanted} …, in its place: the type of a target group cannot be changed"),
+                format!("make another one with `--target-type {wanted}` in its place (aws elbv2 create-target-group): the type of a target group cannot be changed"),
             );
         }
     }
