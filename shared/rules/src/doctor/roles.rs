@@ -85,8 +85,9 @@ pub fn role(
                 "{named_by} names the role `{role}`, which does not exist, expected one that `{service}` may assume"
             );
             let policy = quoted(&trusting(&Value::Null, service));
-            let remedy = format!(
-                "aws iam create-role --role-name {name} --assume-role-policy-document {policy}"
+            let remedy = iam(
+                role,
+                &format!("create-role --role-name {name} --assume-role-policy-document {policy}"),
             );
             return checks.wrong(SUBJECT, sentence, remedy);
         }
@@ -132,12 +133,12 @@ fn trusts(checks: &mut Checks, amiss: &mut Amiss, role: &str, service: &str, pol
             let mended = quoted(&trusting(policy, service));
             amiss.add(
                 format!("{given}, expected one that `{service}` may assume"),
-                format!("aws iam update-assume-role-policy --role-name {name} --policy-document {mended}"),
+                iam(role, &format!("update-assume-role-policy --role-name {name} --policy-document {mended}")),
             );
         }
         Trust::Denied => amiss.add(
             format!("whose trust policy denies `{service}`, expected one that it may assume"),
-            format!("take that statement out of what `aws iam get-role --role-name {name}` shows"),
+            format!("take that statement out of what `{}` shows", iam(role, &format!("get-role --role-name {name}"))),
         ),
         Trust::NotKnown => checks.not_known(
             "roles",
@@ -188,7 +189,14 @@ fn allows(checks: &mut Checks, amiss: &mut Amiss, role: &str, needs: &[Needs], s
     if !denied.is_empty() {
         amiss.add(
             format!("whose policies deny {}", listed(&denied)),
-            format!("take that out of its policies: aws iam list-role-policies --role-name {name}; aws iam list-attached-role-policies --role-name {name}"),
+            format!(
+                "take that out of its policies: {}; {}",
+                iam(role, &format!("list-role-policies --role-name {name}")),
+                iam(
+                    role,
+                    &format!("list-attached-role-policies --role-name {name}")
+                )
+            ),
         );
     }
 }
@@ -201,7 +209,11 @@ fn allowing(role: &str, missing: &[&Needs]) -> String {
     let mut commands: Vec<String> = managed
         .into_iter()
         .map(|policy| {
-            format!("aws iam attach-role-policy --role-name {name} --policy-arn arn:{partition}:iam::aws:policy/{policy}")
+            let arn = format!("arn:{partition}:iam::aws:policy/{policy}");
+            iam(
+                role,
+                &format!("attach-role-policy --role-name {name} --policy-arn {arn}"),
+            )
         })
         .collect();
     let own: Vec<Value> = missing
@@ -211,13 +223,22 @@ fn allowing(role: &str, missing: &[&Needs]) -> String {
         .collect();
     if !own.is_empty() {
         let policy = json!({ "Version": "2012-10-17", "Statement": own });
-        commands.push(format!(
-            "aws iam put-role-policy --role-name {name} --policy-name greenlight-doctor-{} --policy-document {}",
-            digest_of(&policy),
-            quoted(&policy)
-        ));
+        let (policy_name, document) = (digest_of(&policy), quoted(&policy));
+        let put = format!(
+            "put-role-policy --role-name {name} --policy-name greenlight-doctor-{policy_name} --policy-document {document}"
+        );
+        commands.push(iam(role, &put));
     }
     commands.join("; ")
+}
+
+/// IAM has one endpoint, whose calls are signed for `us-east-1`. The AWS CLI signs so by itself, unless it is given an endpoint, such as
+/// that of a rehearsal.
+fn iam(role: &str, command: &str) -> String {
+    match role.starts_with("arn:aws:") {
+        true => format!("aws iam {command} --region us-east-1"),
+        false => format!("aws iam {command}"),
+    }
 }
 
 /// PutRolePolicy replaces a policy of the same name, so that other statements get another name: FNV-1a of their text.
@@ -425,7 +446,7 @@ mod tests {
         };
         assert_eq!(
             remedy_of(&[managed.clone()]),
-            "aws iam attach-role-policy --role-name deploys --policy-arn arn:aws:iam::aws:policy/service-role/Logs"
+            "aws iam attach-role-policy --role-name deploys --policy-arn arn:aws:iam::aws:policy/service-role/Logs --region us-east-1"
         );
         let both = remedy_of(&[managed.clone(), need("iam:PassRole", "r", &[]), managed]);
         assert_eq!(both.matches("attach-role-policy").count(), 1, "{both}");

@@ -58,7 +58,7 @@ pub(super) fn roles() -> Vec<Wrong> {
                     local,
                     "DetachRolePolicy",
                     "ecsTaskExecutionRole",
-                    "AmazonECSTaskExecutionRolePolicy",
+                    "service-role/AmazonECSTaskExecutionRolePolicy",
                 )
             },
             "wrong roles",
@@ -174,7 +174,7 @@ fn deny_on(local: &Local, role: &str, action: &str, resource: &str) {
 }
 
 fn attach(local: &Local, action: &str, role: &str, policy: &str) {
-    let policy = format!("arn:aws:iam::aws:policy/service-role/{policy}");
+    let policy = format!("arn:aws:iam::aws:policy/{policy}");
     local.query(
         "iam",
         IAM,
