@@ -37,6 +37,9 @@ pub(super) async fn check(
         }
     }
     let first = pipelines[0];
+    if let Engine::Native(_) = engine {
+        doctor::ends_natively(&mut checks, first, service);
+    }
     let network =
         definition.and_then(|definition| definition.task_definition["networkMode"].as_str());
     let (hooks, alarms, deployer, wired) = join!(

@@ -24,8 +24,8 @@ pub use image::{Platform, Repository, archived, mutability, platform};
 pub use lifecycle::expiry;
 pub use listeners::{listener_serves, rule_differs, rules_lead};
 pub use pipeline::{
-    fits_codedeploy, fits_native, fits_rolling, foreign_deployment, foreign_revisions, migration,
-    plan,
+    ends_natively, fits_codedeploy, fits_native, fits_rolling, foreign_deployment,
+    foreign_revisions, migration, plan,
 };
 pub use revision::{LogGroup, log_groups, role_names, wanted_platform};
 pub use roles::{Needs, Simulated, role};

@@ -43,6 +43,24 @@ pub fn fits_native(
     });
 }
 
+/// Whether something ends a deployment of a native strategy whose green does not start. ECS itself ends a stage after 24 hours (ECS
+/// Developer Guide, "Amazon ECS service deployment states"), so that it may be meant so.
+pub fn ends_natively(checks: &mut Checks, pipeline: &Pipeline, service: &Service) {
+    match pipeline.without_rollback {
+        WithoutRollback::Refused if !service.configuration.rolls_back() => checks.doubt(
+            "service",
+            format!(
+                "service `{}` has neither a circuit breaker nor alarms that roll back: a green whose tasks do not start is tried until ECS \
+                 ends the stage, after 24 hours",
+                pipeline.place()
+            ),
+            "`DeploymentCircuitBreaker: {Enable: true, Rollback: true}` in the service's `DeploymentConfiguration`, or `without_rollback = \
+             true` in the pipeline",
+        ),
+        WithoutRollback::Refused | WithoutRollback::Accepted => {}
+    }
+}
+
 /// Whether the pipeline fits its service of rolling updates.
 pub fn fits_rolling(
     checks: &mut Checks,
@@ -206,6 +224,7 @@ pub fn foreign_revisions(
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::ecs::CircuitBreaker;
 
     #[test]
     fn a_denied_call_is_the_callers_and_told_once() {
@@ -223,6 +242,32 @@ mod tests {
         assert_eq!(all.collect::<Vec<_>>(), found);
         plan(&mut checks, "the service is gone");
         assert!(checks.is_wrong());
+    }
+
+    #[test]
+    fn something_ends_a_native_deployment_or_that_is_meant_so() {
+        let doubts = |more: &str, breaker: Option<CircuitBreaker>| {
+            let file = format!(
+                "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n{more}"
+            );
+            let pipeline = Config::parse(&file).unwrap().pipelines.remove(0);
+            let mut service = Service::for_tests();
+            service.configuration.circuit_breaker = breaker;
+            let mut checks = Checks::default();
+            ends_natively(&mut checks, &pipeline, &service);
+            assert!(!checks.is_wrong());
+            checks.findings.len()
+        };
+        let breaker = |enable| {
+            Some(CircuitBreaker {
+                enable,
+                rollback: true,
+            })
+        };
+        assert_eq!(doubts("", None), 1);
+        assert_eq!(doubts("", breaker(false)), 1);
+        assert_eq!(doubts("", breaker(true)), 0);
+        assert_eq!(doubts("without_rollback=true\n", None), 0);
     }
 
     #[test]
