@@ -28,15 +28,7 @@ pub(super) async fn functions(account: &Account<'_>) -> Checks {
         );
         return checks;
     }
-    if account.stack.is_there == IsThere::NotKnown {
-        checks.not_known(
-            "stack",
-            &format!(
-                "the settings of stack `{stack}` are not known, and taken for the template's: access denied (hint: your credentials need \
-                 `lambda:GetFunctionConfiguration`)"
-            ),
-        );
-    }
+    settings(account, &mut checks);
     let hooks = &account.stack.started.extra.hooks;
     let hooks = [
         &hooks.after_install,
@@ -92,6 +84,20 @@ pub(super) async fn functions(account: &Account<'_>) -> Checks {
         hooks.len()
     ));
     checks
+}
+
+/// Without the settings of the functions all else is asked all the same.
+fn settings(account: &Account<'_>, checks: &mut Checks) {
+    if account.stack.is_there == IsThere::NotKnown {
+        checks.not_known(
+            "stack",
+            &format!(
+                "the settings of stack `{}` are not known, and taken for the template's: access denied (hint: your credentials need \
+                 `lambda:GetFunctionConfiguration`)",
+                account.stack.started.settings.stack
+            ),
+        );
+    }
 }
 
 /// What a hook's role needs to answer CodeDeploy, on the group of the first pipeline.

@@ -153,9 +153,9 @@ pub fn hook_timeouts(
             checks.wrong(
                 SUBJECT,
                 format!(
-                    "the hook of service `{place}` that calls `{function}` may take {} minutes, and {} up to {}: it would be ended before its \
+                    "the hook of service `{place}` that calls `{function}` may take {}, and {} up to {}: it would be ended before its \
                      time",
-                    minutes(given),
+                    in_minutes(given),
                     gate.words,
                     minutes(gate.needed)
                 ),
@@ -201,6 +201,13 @@ fn gate_of(pipeline: &Pipeline, target: &HookTarget, ours: &GateFunctions) -> Op
     let production = pipeline.production_traffic.as_ref()?;
     let is_production = target.is_function(&ours.production_traffic);
     is_production.then(|| asks("the check of production traffic", production))
+}
+
+fn in_minutes(duration: Duration) -> String {
+    match minutes(duration) {
+        1 => "1 minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    }
 }
 
 fn minutes(duration: Duration) -> u64 {

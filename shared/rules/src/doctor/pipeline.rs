@@ -44,7 +44,7 @@ pub fn fits_native(
 }
 
 /// Whether something ends a deployment of a native strategy whose green does not start. ECS itself ends a stage after 24 hours (ECS
-/// Developer Guide, "Amazon ECS service deployment states"), so that it may be meant so.
+/// Developer Guide, "Amazon ECS blue/green service deployments workflow"), so that it may be meant so.
 pub fn ends_natively(checks: &mut Checks, pipeline: &Pipeline, service: &Service) {
     match pipeline.without_rollback {
         WithoutRollback::Refused if !service.configuration.rolls_back() => checks.doubt(

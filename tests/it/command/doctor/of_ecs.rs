@@ -8,6 +8,7 @@ use crate::command::local::Local;
 
 const ELB: &str = "2015-12-01";
 
+#[expect(clippy::too_many_lines, reason = "one table, a case a line")]
 pub(super) fn hooks() -> Vec<Wrong> {
     vec![
         in_account(
@@ -47,7 +48,7 @@ pub(super) fn hooks() -> Vec<Wrong> {
                 )
             },
             "wrong hooks",
-            "may take 1 minutes, and the check of test traffic up to 4",
+            "may take 1 minute, and the check of test traffic up to 4",
         ),
         in_account(
             "a pause",
