@@ -127,11 +127,7 @@ fn start_needs(
     for secret in secrets {
         match secret {
             Secret::SecretsManager(arn) if arn.starts_with("arn:") => {
-                needs.push(need(
-                    "secretsmanager:GetSecretValue",
-                    arn.clone(),
-                    "to read the secret",
-                ));
+                needs.push(secret_need(arn));
             }
             Secret::SecretsManager(_) => {}
             Secret::Parameter { name, arn } => {
@@ -147,6 +143,22 @@ fn start_needs(
         }
     }
     needs
+}
+
+/// Secrets Manager adds a hyphen and six characters to a secret's name in its ARN, which a revision may leave out and a policy may not
+/// (Secrets Manager User Guide, "What's in a Secrets Manager secret?").
+fn secret_need(arn: &str) -> Needs {
+    let of = |arn: String| need("secretsmanager:GetSecretValue", arn, "to read the secret");
+    let is_whole = arn.rsplit_once('-').is_some_and(|(_, last)| {
+        last.len() == 6 && last.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    match is_whole {
+        true => of(arn.to_owned()),
+        false => Needs {
+            all: Some(format!("{arn}-??????")),
+            ..of(format!("{arn}-AbCdEf"))
+        },
+    }
 }
 
 async fn secret(account: &Account<'_>, short: &str, secret: &Secret) -> Checks {

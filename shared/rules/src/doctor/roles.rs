@@ -445,7 +445,7 @@ mod tests {
             ..stream
         };
         assert_eq!(
-            remedy_of(&[managed.clone()]),
+            remedy_of(std::slice::from_ref(&managed)),
             "aws iam attach-role-policy --role-name deploys --policy-arn arn:aws:iam::aws:policy/service-role/Logs --region us-east-1"
         );
         let both = remedy_of(&[managed.clone(), need("iam:PassRole", "r", &[]), managed]);
@@ -465,7 +465,8 @@ mod tests {
             need("lambda:InvokeFunction", "f", &[]),
             need("iam:PassRole", "r", &[]),
         );
-        assert_ne!(named(&[invoke.clone()]), named(&[pass]));
-        assert_eq!(named(&[invoke.clone()]), named(&[invoke]));
+        let of_invoke = named(&[invoke]);
+        assert_ne!(of_invoke, named(&[pass]));
+        assert_eq!(of_invoke, named(&[need("lambda:InvokeFunction", "f", &[])]));
     }
 }
