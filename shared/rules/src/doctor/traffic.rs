@@ -105,7 +105,14 @@ fn by_rule(
                 false => one.clone(),
             })
             .collect();
-        listener_rule::leads_to_green(&pointed, asked, green, through)?;
+        listener_rule::leads_to_green(&pointed, asked, green, through).map_err(|why| {
+            match why.contains("(hint: ") {
+                true => why,
+                false => format!(
+                    "{why} (hint: delete that rule, or ask for what the service's own rule takes: ECS points that one alone at green)"
+                ),
+            }
+        })?;
     }
     Ok(())
 }
@@ -393,8 +400,10 @@ mod tests {
         let of = listener("HTTP", false);
         let through = Through::TestListener;
         requests_reach(&mut checks, "w", &traffic(""), through, &of, rules, leads);
-        let line =
-            |one: &crate::doctor::Finding| format!("{} {}", one.severity.code(), one.sentence);
+        let line = |one: &crate::doctor::Finding| {
+            let remedy = one.remedy.as_deref().unwrap_or_default();
+            format!("{} {} {remedy}", one.severity.code(), one.sentence)
+        };
         checks.findings.iter().map(line).collect()
     }
 
@@ -419,6 +428,7 @@ mod tests {
                 found[0].starts_with("wrong pipeline `w`: `/orders` meets rule 1"),
                 "{found:?}"
             );
+            assert!(found[0].ends_with("that one alone at green"), "{found:?}");
         }
         let leads = Leads::ToGroup(both[0]);
         let found = reach(&with(pinned("1", "/orders", "blue")), &leads);
