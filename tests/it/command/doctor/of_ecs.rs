@@ -102,13 +102,6 @@ pub(super) fn rules() -> Vec<Wrong> {
             "the production rule of service `prod/web` forwards to `legacy`",
         ),
         in_account(
-            "test traffic elsewhere",
-            "native-canary",
-            |local| point(local, &listener(local, "testListenerRule"), &legacy(local)),
-            "wrong listeners",
-            "its test rule forwards to `legacy`",
-        ),
-        in_account(
             "a rule before that of test traffic",
             "native-canary",
             |local| {
