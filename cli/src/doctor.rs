@@ -30,7 +30,7 @@ use crate::page::Output;
 use crate::stack::Stack;
 
 pub(crate) async fn run(common: &Common, named: &Named, output: &Output) -> anyhow::Result<Ended> {
-    let stack = Stack::find(common, output).await?;
+    let stack = Stack::find_or_assume(common, output).await?;
     if let Some(name) = &named.pipeline {
         stack.named(name)?;
     }

@@ -30,11 +30,29 @@ pub(crate) struct Stack {
 pub(crate) enum IsThere {
     Yes,
     NotYet,
+    /// The settings of its functions may not be read.
+    NotKnown,
+}
+
+/// What becomes of a command that may not read the settings of the functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unread {
+    Fails,
+    AsDeployed,
 }
 
 impl Stack {
     /// Mistakes of the file come before those of a login: they need none.
     pub(crate) async fn find(common: &Common, output: &Output) -> anyhow::Result<Self> {
+        Self::read(common, output, Unread::Fails).await
+    }
+
+    /// The same, as the template deploys it where its settings may not be read.
+    pub(crate) async fn find_or_assume(common: &Common, output: &Output) -> anyhow::Result<Self> {
+        Self::read(common, output, Unread::AsDeployed).await
+    }
+
+    async fn read(common: &Common, output: &Output, unread: Unread) -> anyhow::Result<Self> {
         pipelines(&common.config)?;
         let session = log_in(common).await?;
         let function = format!("{}-start-deployment", common.stack);
@@ -53,6 +71,10 @@ impl Stack {
                 );
                 output.note(&note);
                 (as_deployed(common, &session, &caller), IsThere::NotYet)
+            }
+            Err(failed) if failed.kind == Kind::Denied && unread == Unread::AsDeployed => {
+                let caller = Sts::new(&session).get_caller_identity().await?;
+                (as_deployed(common, &session, &caller), IsThere::NotKnown)
             }
             Err(failed) => return Err(failed.into()),
         };

@@ -87,6 +87,7 @@ pub(crate) async fn run(common: &Common, named: &Named, output: &Output) -> anyh
 fn mode(stack: &Stack) -> &'static str {
     match (stack.is_there, stack.started.extra.mode) {
         (IsThere::NotYet, _) => "not deployed",
+        (IsThere::NotKnown, _) => "not known",
         (IsThere::Yes, Mode::Deploy) => "deploy",
         (IsThere::Yes, Mode::Observe) => "observe",
     }
@@ -97,6 +98,7 @@ fn head(page: &mut Page, stack: &Stack) {
     let (name, topic) = (&settings.stack, &settings.topic);
     let means = match (stack.is_there, stack.started.extra.mode) {
         (IsThere::NotYet, _) => "it is not deployed",
+        (IsThere::NotKnown, _) => "its mode is not known",
         (IsThere::Yes, Mode::Deploy) => "it deploys what is due",
         (IsThere::Yes, Mode::Observe) => {
             "it observes: it says what it would deploy, and deploys nothing"

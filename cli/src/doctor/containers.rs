@@ -23,7 +23,7 @@ pub(super) async fn definition(
         checks.wrong(
             "service",
             format!("service `{}` has no task definition and no task set, expected what runs in production", pipeline.place()),
-            format!("aws ecs update-service --cluster {} --service {} --task-definition …", pipeline.cluster, pipeline.service),
+            format!("aws ecs update-service --cluster {} --service {} --task-definition <its revision>", pipeline.cluster, pipeline.service),
         );
         return None;
     };

@@ -3,13 +3,15 @@
 use aws::codedeploy::{Deployments, WholeGroup};
 use futures_util::future::join_all;
 use rules::config::Pipeline;
-use rules::doctor::{self, Checks, Read};
+use rules::doctor::{self, Checks, Leads, Needs, Read};
 use rules::names::TargetGroupArn;
 use rules::observed::{Service, TaskDefinition};
 use rules::test_traffic::Through;
+use serde_json::{Value, json};
 use tokio::join;
 
 use super::account::{Account, read, why};
+use super::roles::managed::CODEDEPLOY;
 use super::roles::{self, Named, need, need_anywhere};
 use super::{hooks, revision, traffic};
 
@@ -134,8 +136,8 @@ async fn wired(
             is_behind = checks.findings.len() == before;
         }
         for pipeline in pipelines {
-            let serving = serving.filter(|_| is_behind);
-            checks.extend(traffic::requests(account, pipeline, through, &found, serving).await);
+            let leads = serving.filter(|_| is_behind).map(Leads::ToGroup);
+            checks.extend(traffic::requests(account, pipeline, through, &found, leads).await);
         }
     }
     if let (Some(production), Some(test)) = (&group.production_listener, &group.test_listener)
@@ -156,11 +158,22 @@ async fn alarms(account: &Account<'_>, pipeline: &Pipeline, whole: &WholeGroup) 
     if !names.is_empty() {
         let deploys = &pipeline.codedeploy;
         let named_by = format!("deployment group `{}`", deploys.deployment_group);
-        let remedy = format!(
-            "aws deploy update-deployment-group --application-name {} --current-deployment-group-name {} --alarm-configuration …",
-            deploys.application, deploys.deployment_group
-        );
         let found = read(account.cloudwatch.describe_alarms(names).await);
+        let exists = |name: &&String| {
+            let mut all = found.found().into_iter().flatten();
+            all.any(|alarm| alarm.name == **name)
+        };
+        let kept: Vec<Value> = names
+            .iter()
+            .filter(exists)
+            .map(|name| json!({ "name": name }))
+            .collect();
+        let remedy = format!(
+            "aws deploy update-deployment-group --application-name {} --current-deployment-group-name {} --alarm-configuration '{}'",
+            deploys.application,
+            deploys.deployment_group,
+            json!({ "enabled": !kept.is_empty(), "alarms": kept })
+        );
         doctor::alarms(&mut checks, &named_by, names, &found, &remedy);
     }
     checks
@@ -196,11 +209,18 @@ async fn config(account: &Account<'_>, pipeline: &Pipeline, whole: &WholeGroup) 
 /// Whoever else deploys to the service. Another group cannot: CodeDeploy takes one for a service (`ECSServiceMappingLimitExceeded`).
 async fn deployer(account: &Account<'_>, pipelines: &[&Pipeline], whole: &WholeGroup) -> Checks {
     let mut checks = Checks::default();
-    if let Some(id) = &whole.last_attempted
-        && let Ok(newest) = account.codedeploy.get_deployment(id).await
+    let Some(id) = &whole.last_attempted else {
+        return checks;
+    };
+    let Ok(mut newest) = account.codedeploy.get_deployment(id).await else {
+        return checks;
+    };
+    if let Some(id) = &newest.rolls_back
+        && let Ok(rolled_back) = account.codedeploy.get_deployment(id).await
     {
-        doctor::foreign_deployment(&mut checks, pipelines, &newest);
+        newest = rolled_back;
     }
+    doctor::foreign_deployment(&mut checks, pipelines, &newest);
     checks
 }
 
@@ -219,11 +239,20 @@ async fn service_role(
     let mut needs = revision::deploy_needs(account, first, !whole.group.alarms.is_empty());
     let listeners = [&whole.group.production_listener, &whole.group.test_listener];
     for listener in listeners.into_iter().flatten() {
-        needs.push(need_anywhere(
-            "elasticloadbalancing:ModifyListener",
-            listener.as_str(),
-            "to shift traffic",
-        ));
+        let shifts = |action, arn: &str| need_anywhere(CODEDEPLOY, action, arn, "to shift traffic");
+        let listener = listener.as_str();
+        needs.push(shifts("elasticloadbalancing:ModifyListener", listener));
+        // A Network Load Balancer's listener has no rules.
+        if let Some((before, of_alb)) = listener.split_once(":listener/app/") {
+            let rules = |id: &str| format!("{before}:listener-rule/app/{of_alb}/{id}");
+            needs.push(Needs {
+                all: Some(rules("*")),
+                ..shifts(
+                    "elasticloadbalancing:ModifyRule",
+                    &rules("0000000000000000"),
+                )
+            });
+        }
     }
     let topic = &account.stack.started.settings.topic;
     for name in called(account, first) {

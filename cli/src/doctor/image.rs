@@ -61,9 +61,10 @@ pub(super) async fn check(
         }
         (Some(Ok(_)) | None, _) => None,
     };
+    let mut has_platform = false;
     if let Some(image) = &candidate {
         doctor::archived(&mut checks, pipeline, "the candidate", image);
-        platform(account, &mut checks, pipeline, image, wanted).await;
+        has_platform = platform(account, &mut checks, pipeline, image, wanted).await;
     }
     // A revision that names a tag runs what the tag pointed at.
     let runs = runs.or(candidate);
@@ -74,9 +75,12 @@ pub(super) async fn check(
         || "no image".to_owned(),
         |image| image.digest.short().to_owned(),
     );
-    let more = match is_own {
-        true => ", its platform and lifecycle",
-        false => " of another account, whose lifecycle policy and events are not seen from here",
+    let more = match (is_own, has_platform) {
+        (true, true) => ", its platform and lifecycle",
+        (true, false) => ", its lifecycle",
+        (false, _) => {
+            " of another account, whose lifecycle policy and events are not seen from here"
+        }
     };
     checks.checked(format!("repository {name}, image {seen}{more}"));
     checks
@@ -168,26 +172,34 @@ fn gone(checks: &mut Checks, pipeline: &Pipeline, digest: &Digest) {
     );
 }
 
+/// Whether it is known what the image is made for.
 async fn platform(
     account: &Account<'_>,
     checks: &mut Checks,
     pipeline: &Pipeline,
     image: &ImageDetail,
     wanted: Option<&Platform>,
-) {
-    let Some(wanted) = wanted.filter(|_| image.may_be_index()) else {
-        return;
+) -> bool {
+    let Some(wanted) = wanted else {
+        return false;
     };
-    let made_for = account
-        .ecr
-        .batch_get_image_platforms(Place::of(pipeline), &image.digest)
-        .await;
+    let made_for = match image.may_be_index() {
+        true => {
+            let place = Place::of(pipeline);
+            let asked = account.ecr.batch_get_image_platforms(place, &image.digest);
+            asked.await
+        }
+        false => Ok(Vec::new()),
+    };
     match made_for {
         Ok(made_for) => doctor::platform(checks, pipeline, image, &made_for, wanted),
-        Err(failed) => checks.not_known(
-            "architecture",
-            &format!("the platforms of the image are not known: {}", why(&failed)),
-        ),
+        Err(failed) => {
+            checks.not_known(
+                "architecture",
+                &format!("the platforms of the image are not known: {}", why(&failed)),
+            );
+            false
+        }
     }
 }
 
@@ -215,14 +227,14 @@ async fn lifecycle(
             );
         }
     };
-    if let Some(expires) = doctor::expiry(&policy, &images, image) {
+    if let Some((expires, change)) = doctor::expiry(&policy, &images, image) {
         let name = &pipeline.repository;
         checks.wrong(
             "lifecycle",
             format!("the lifecycle policy of repository `{name}` takes the image away that runs, `{}`: {expires}", image.digest.short()),
             format!(
-                "aws ecr put-lifecycle-policy --repository-name {name} --lifecycle-policy-text …, with a rule that keeps what runs: a count of \
-                 images in place of an age"
+                "aws ecr get-lifecycle-policy --repository-name {name} --query lifecyclePolicyText --output text > policy.json; {change}; \
+                 aws ecr put-lifecycle-policy --repository-name {name} --lifecycle-policy-text file://policy.json"
             ),
         );
     }

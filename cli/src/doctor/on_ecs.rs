@@ -1,9 +1,10 @@
 //! A service that ECS itself deploys to: its hooks, alarms, target groups and rules.
 
+use aws::Kind;
 use aws::ecs::ServiceDeployments;
 use futures_util::future::join_all;
 use rules::config::Pipeline;
-use rules::doctor::{self, Checks, Read};
+use rules::doctor::{self, Checks, Leads, Needs, Read};
 use rules::ecs;
 use rules::engine::Engine;
 use rules::names::{RevisionArn, TargetGroupArn};
@@ -13,7 +14,8 @@ use rules::test_traffic::Through;
 use tokio::join;
 
 use super::account::{Account, read, why};
-use super::roles::{self, Named, need_anywhere};
+use super::roles::managed::INFRASTRUCTURE;
+use super::roles::{self, Named, need_anywhere, need_of};
 use super::{hooks, traffic};
 
 /// Checks a service that ECS itself deploys to; `pipelines` are all of it.
@@ -35,6 +37,9 @@ pub(super) async fn check(
         }
     }
     let first = pipelines[0];
+    if let Engine::Native(_) = engine {
+        doctor::ends_natively(&mut checks, first, service);
+    }
     let network =
         definition.and_then(|definition| definition.task_definition["networkMode"].as_str());
     let (hooks, alarms, deployer, wired) = join!(
@@ -153,30 +158,14 @@ async fn wired(
                 }
             }
         }
-        let Some(advanced) = advanced.filter(|_| matches!(engine, Engine::Native(_))) else {
-            if engine == Engine::Rolling {
-                checks.extend(rolling_requests(account, pipelines, serving).await);
+        match (engine, advanced) {
+            (Engine::Native(_), Some(advanced)) => {
+                checks.extend(rules(account, pipelines, service, advanced, serving).await);
             }
-            continue;
-        };
-        doctor::rule_differs(
-            &mut checks,
-            &place,
-            advanced.production_rule.as_ref(),
-            advanced.test_rule.as_ref(),
-        );
-        for (through, rule) in [
-            (Through::ProductionListener, &advanced.production_rule),
-            (Through::TestListener, &advanced.test_rule),
-        ] {
-            for pipeline in pipelines {
-                if let Some(rule) = rule {
-                    checks.extend(traffic::by_rule(account, pipeline, through, rule).await);
-                }
+            (Engine::Rolling, _) => {
+                checks.extend(rolling_listener(account, pipelines, serving).await);
             }
-        }
-        if let Some(role) = &advanced.role {
-            checks.extend(infrastructure_role(account, &place, role, advanced, serving).await);
+            (Engine::Native(_) | Engine::CodeDeploy, _) => {}
         }
     }
     checks.checked(format!(
@@ -186,48 +175,112 @@ async fn wired(
     checks
 }
 
-/// The production gate of a rolling service asks through the listener that leads to its target group.
-async fn rolling_requests(
+/// The rules that ECS points at green: where they lead, and whether requests get through them.
+async fn rules(
+    account: &Account<'_>,
+    pipelines: &[&Pipeline],
+    service: &Service,
+    advanced: &ecs::Advanced,
+    serving: &TargetGroupArn,
+) -> Checks {
+    let mut checks = Checks::default();
+    let place = pipelines[0].place();
+    let (production, test) = (
+        advanced.production_rule.as_ref(),
+        advanced.test_rule.as_ref(),
+    );
+    doctor::rule_differs(&mut checks, &place, production, test);
+    let named: Vec<(Through, &ecs::TrafficRule)> = [
+        (Through::ProductionListener, production),
+        (Through::TestListener, test),
+    ]
+    .into_iter()
+    .filter_map(|(through, rule)| Some((through, rule?)))
+    .collect();
+    let mut found = Vec::new();
+    for (through, arn) in &named {
+        if let Some(rule) = traffic::rule(account, &mut checks, &place, *through, arn).await {
+            found.push((*through, *arn, rule));
+        }
+    }
+    let alternate = advanced.alternate_target_group.as_ref();
+    // During a deployment they lead where ECS has put them.
+    let is_at_rest = service.rollouts.len() < 2;
+    if let Some(alternate) = alternate
+        && is_at_rest
+        && production.is_some()
+        && found.len() == named.len()
+    {
+        let rules: Vec<_> = found
+            .iter()
+            .map(|(_, arn, (_, rule))| (*arn, rule))
+            .collect();
+        doctor::rules_lead(&mut checks, &place, &[serving, alternate], &rules);
+    }
+    let groups = [serving, alternate.unwrap_or(serving)];
+    for (through, _, (listener, rule)) in &found {
+        let leads = Leads::ByRule {
+            rule,
+            groups: &groups,
+        };
+        for pipeline in pipelines {
+            checks.extend(
+                traffic::requests(account, pipeline, *through, listener, Some(leads)).await,
+            );
+        }
+    }
+    if let Some(role) = &advanced.role {
+        checks.extend(infrastructure_role(account, &place, role, advanced, serving).await);
+    }
+    checks
+}
+
+/// Something leads to a rolling service's target group, and its production gate asks through that listener.
+async fn rolling_listener(
     account: &Account<'_>,
     pipelines: &[&Pipeline],
     serving: &TargetGroupArn,
 ) -> Checks {
     let mut checks = Checks::default();
-    let Some(pipeline) = pipelines
-        .iter()
-        .find(|one| one.production_traffic.is_some())
-    else {
+    let leads = match account.elb.leads_to(serving).await {
+        Ok(leads) => leads,
+        // That it does not exist is told already.
+        Err(failed) if failed.kind == Kind::NotFound => return checks,
+        Err(failed) => {
+            checks.not_known(
+                "listeners",
+                &format!(
+                    "what leads to the target group `{}` is not known: {}",
+                    name_of(serving),
+                    why(&failed)
+                ),
+            );
+            return checks;
+        }
+    };
+    let Some(first) = leads.first() else {
+        checks.wrong(
+            "listeners",
+            format!(
+                "no listener leads to the target group `{}` of service `{}`: nobody gets to its tasks",
+                name_of(serving),
+                pipelines[0].place()
+            ),
+            format!(
+                "aws elbv2 modify-listener --listener-arn <the listener of its load balancer> --default-actions \
+                 Type=forward,TargetGroupArn={serving}"
+            ),
+        );
         return checks;
     };
-    match account.elb.leads_to(serving).await {
-        Ok(leads) => {
-            if let Some(arn) = leads.first().and_then(|leads| leads.rule.listener()) {
-                if let Ok(found) = traffic::listener(account, &arn).await {
-                    traffic::address(
-                        account,
-                        &mut checks,
-                        pipeline,
-                        Through::ProductionListener,
-                        &found.listener,
-                    )
-                    .await;
-                }
-            } else {
-                checks.wrong(
-                    "listeners",
-                    format!("no listener leads to the target group `{}` of service `{}`: its production traffic cannot be asked for", name_of(serving), pipeline.place()),
-                    format!("aws elbv2 create-listener --default-actions Type=forward,TargetGroupArn={serving} …"),
-                );
-            }
-        }
-        Err(failed) => checks.not_known(
-            "listeners",
-            &format!(
-                "what leads to the target group `{}` is not known: {}",
-                name_of(serving),
-                why(&failed)
-            ),
-        ),
+    let asks = pipelines
+        .iter()
+        .find(|one| one.production_traffic.is_some());
+    if let (Some(pipeline), Some(arn)) = (asks, first.rule.listener())
+        && let Ok(found) = traffic::listener(account, &arn).await
+    {
+        let through = Through::ProductionListener;
+        traffic::address(account, &mut checks, pipeline, through, &found.listener).await;
     }
     checks
 }
@@ -241,11 +294,33 @@ async fn infrastructure_role(
     serving: &TargetGroupArn,
 ) -> Checks {
     let mut checks = Checks::default();
-    let mut needs = vec![need_anywhere(
-        "elasticloadbalancing:RegisterTargets",
-        serving.as_str(),
-        "to register green's tasks",
-    )];
+    let mut needs: Vec<Needs> = [
+        "elasticloadbalancing:DescribeListeners",
+        "elasticloadbalancing:DescribeRules",
+        "elasticloadbalancing:DescribeTargetGroups",
+        "elasticloadbalancing:DescribeTargetHealth",
+    ]
+    .map(|action| need_of(INFRASTRUCTURE, action, "*", "to see where traffic goes"))
+    .into();
+    // Blue and green change places between the two.
+    for group in [Some(serving), advanced.alternate_target_group.as_ref()] {
+        for (action, what_for) in [
+            ("elasticloadbalancing:RegisterTargets", "to register tasks"),
+            (
+                "elasticloadbalancing:DeregisterTargets",
+                "to take tasks out",
+            ),
+        ] {
+            if let Some(group) = group {
+                needs.push(need_anywhere(
+                    INFRASTRUCTURE,
+                    action,
+                    group.as_str(),
+                    what_for,
+                ));
+            }
+        }
+    }
     for rule in [&advanced.production_rule, &advanced.test_rule]
         .into_iter()
         .flatten()
@@ -254,7 +329,12 @@ async fn infrastructure_role(
             ecs::TrafficRule::Rule(_) => "elasticloadbalancing:ModifyRule",
             ecs::TrafficRule::Listener(_) => "elasticloadbalancing:ModifyListener",
         };
-        needs.push(need_anywhere(action, rule.as_str(), "to shift traffic"));
+        needs.push(need_anywhere(
+            INFRASTRUCTURE,
+            action,
+            rule.as_str(),
+            "to shift traffic",
+        ));
     }
     let named = Named {
         role,

@@ -2,12 +2,13 @@
 
 use futures_util::future::join_all;
 use rules::config::Pipeline;
-use rules::doctor::{self, Checks, Needs, Secret};
+use rules::doctor::{self, Checks, LogGroup, Needs, Secret};
 use rules::observed::TaskDefinition;
 use rules::revision;
 
 use super::account::{Account, why};
-use super::roles::{self, Named, need, need_anywhere};
+use super::roles::managed::{CODEDEPLOY, EXECUTION};
+use super::roles::{self, Named, need, need_anywhere, need_of};
 
 /// What has to be there for a task of the revision to start.
 pub(super) async fn check(
@@ -23,9 +24,18 @@ pub(super) async fn check(
         checks.extend(missing);
     }
     let region = account.stack.started.settings.topic.region();
-    let here = groups
-        .iter()
-        .filter(|group| !group.is_made && group.region.as_deref().is_none_or(|one| one == region));
+    let is_here = |group: &&LogGroup| group.region.as_deref().is_none_or(|one| one == region);
+    let here = groups.iter().filter(|group| !group.is_made).filter(is_here);
+    for elsewhere in groups.iter().filter(|group| !is_here(group)) {
+        let (name, of) = (
+            &elsewhere.name,
+            elsewhere.region.as_deref().unwrap_or_default(),
+        );
+        checks.not_known(
+            "logs",
+            &format!("whether the log group `{name}` of revision `{short}` exists is not known: it is of the Region `{of}`, and {region} is asked"),
+        );
+    }
     for missing in join_all(here.map(|group| log_group(account, &short, &group.name))).await {
         checks.extend(missing);
     }
@@ -86,41 +96,38 @@ fn start_needs(
     secrets: &[Secret],
 ) -> Vec<Needs> {
     let mut needs = Vec::new();
+    let region = account.stack.started.settings.topic.region();
     let of_own_registry = pipeline.registry.account.is_none() && pipeline.registry.region.is_none();
     if of_own_registry {
         let repository = account.arn("ecr", &format!("repository/{}", pipeline.repository));
-        needs.push(need("ecr:GetAuthorizationToken", "*", "to pull the image"));
-        needs.push(need(
-            "ecr:BatchGetImage",
-            repository.clone(),
-            "to pull the image",
-        ));
-        needs.push(need(
-            "ecr:GetDownloadUrlForLayer",
-            repository,
-            "to pull the image",
-        ));
+        for (action, resource) in [
+            ("ecr:GetAuthorizationToken", "*"),
+            ("ecr:BatchCheckLayerAvailability", repository.as_str()),
+            ("ecr:BatchGetImage", repository.as_str()),
+            ("ecr:GetDownloadUrlForLayer", repository.as_str()),
+        ] {
+            needs.push(need_of(EXECUTION, action, resource, "to pull the image"));
+        }
     }
     for group in doctor::log_groups(definition) {
-        let stream = account.arn(
-            "logs",
-            &format!("log-group:{}:log-stream:greenlight", group.name),
-        );
-        needs.push(need(
-            "logs:CreateLogStream",
-            stream.clone(),
-            "to write the log",
-        ));
-        needs.push(need("logs:PutLogEvents", stream, "to write the log"));
+        // Of another Region nothing is known.
+        if group.region.as_deref().is_some_and(|of| of != region) {
+            continue;
+        }
+        let of_group =
+            |what: &str| account.arn("logs", &format!("log-group:{}:{what}", group.name));
+        for action in ["logs:CreateLogStream", "logs:PutLogEvents"] {
+            let stream = of_group("log-stream:greenlight");
+            needs.push(Needs {
+                all: Some(of_group("*")),
+                ..need_of(EXECUTION, action, stream, "to write the log")
+            });
+        }
     }
     for secret in secrets {
         match secret {
             Secret::SecretsManager(arn) if arn.starts_with("arn:") => {
-                needs.push(need(
-                    "secretsmanager:GetSecretValue",
-                    arn.clone(),
-                    "to read the secret",
-                ));
+                needs.push(secret_need(arn));
             }
             Secret::SecretsManager(_) => {}
             Secret::Parameter { name, arn } => {
@@ -138,6 +145,22 @@ fn start_needs(
     needs
 }
 
+/// Secrets Manager adds a hyphen and six characters to a secret's name in its ARN, which a revision may leave out and a policy may not
+/// (Secrets Manager User Guide, "What's in a Secrets Manager secret?").
+fn secret_need(arn: &str) -> Needs {
+    let of = |arn: String| need("secretsmanager:GetSecretValue", arn, "to read the secret");
+    let is_whole = arn.rsplit_once('-').is_some_and(|(_, last)| {
+        last.len() == 6 && last.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    match is_whole {
+        true => of(arn.to_owned()),
+        false => Needs {
+            all: Some(format!("{arn}-??????")),
+            ..of(format!("{arn}-AbCdEf"))
+        },
+    }
+}
+
 async fn secret(account: &Account<'_>, short: &str, secret: &Secret) -> Checks {
     let mut checks = Checks::default();
     let (what, name, is_there) = match secret {
@@ -152,8 +175,8 @@ async fn secret(account: &Account<'_>, short: &str, secret: &Secret) -> Checks {
             "secrets",
             format!("revision `{short}` reads the {what} `{name}`, which does not exist: no task of it could start"),
             match secret {
-                Secret::SecretsManager(_) => format!("aws secretsmanager create-secret --name … , or restore it: aws secretsmanager restore-secret --secret-id {name}"),
-                Secret::Parameter { .. } => format!("aws ssm put-parameter --name {name} --type SecureString --value …"),
+                Secret::SecretsManager(_) => format!("aws secretsmanager restore-secret --secret-id {name} where it was deleted, or make it (aws secretsmanager create-secret)"),
+                Secret::Parameter { .. } => format!("aws ssm put-parameter --name {name} --type SecureString --value <its value>"),
             },
         ),
         Err(failed) => checks.not_known("secrets", &format!("whether the {what} `{name}` exists is not known: {}", why(&failed))),
@@ -210,27 +233,34 @@ pub(super) fn deploy_needs(
 ) -> Vec<Needs> {
     let (cluster, service) = (&pipeline.cluster, &pipeline.service);
     let place = account.arn("ecs", &format!("service/{cluster}/{service}"));
-    let task_set = account.arn("ecs", &format!("task-set/{cluster}/{service}/ecs-svc/0"));
+    let task_sets = |id: &str| account.arn("ecs", &format!("task-set/{cluster}/{service}/{id}"));
+    let deploys = |action, place: &str| need_anywhere(CODEDEPLOY, action, place, "to deploy");
     let mut needs = vec![
-        need_anywhere("ecs:DescribeServices", place.clone(), "to deploy"),
-        need_anywhere(
-            "ecs:UpdateServicePrimaryTaskSet",
-            place.clone(),
-            "to deploy",
-        ),
+        deploys("ecs:DescribeServices", &place),
+        deploys("ecs:UpdateServicePrimaryTaskSet", &place),
     ];
     for action in ["ecs:CreateTaskSet", "ecs:DeleteTaskSet"] {
         needs.push(Needs {
+            all: Some(task_sets("*")),
             or: vec![place.clone(), "*".to_owned()],
-            ..need(action, task_set.clone(), "to deploy")
+            ..deploys(action, &task_sets("ecs-svc/0"))
         });
     }
-    if has_alarms {
-        needs.push(need(
-            "cloudwatch:DescribeAlarms",
+    for action in [
+        "elasticloadbalancing:DescribeTargetGroups",
+        "elasticloadbalancing:DescribeListeners",
+        "elasticloadbalancing:DescribeRules",
+    ] {
+        needs.push(need_of(
+            CODEDEPLOY,
+            action,
             "*",
-            "to see the group's alarms",
+            "to see where traffic goes",
         ));
+    }
+    if has_alarms {
+        let see = "to see the group's alarms";
+        needs.push(need_of(CODEDEPLOY, "cloudwatch:DescribeAlarms", "*", see));
     }
     needs
 }

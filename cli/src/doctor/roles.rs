@@ -82,6 +82,17 @@ async fn simulate(
     Read::Found(all)
 }
 
+/// AWS's managed policies, by the last part of their ARN (AWS Managed Policy Reference).
+pub(super) mod managed {
+    /// Of the role with which CodeDeploy deploys to ECS.
+    pub(in super::super) const CODEDEPLOY: &str = "AWSCodeDeployRoleForECS";
+    /// Of the execution role of tasks.
+    pub(in super::super) const EXECUTION: &str = "service-role/AmazonECSTaskExecutionRolePolicy";
+    /// Of the role with which ECS shifts traffic.
+    pub(in super::super) const INFRASTRUCTURE: &str =
+        "AmazonECSInfrastructureRolePolicyForLoadBalancers";
+}
+
 pub(super) fn need(
     action: &'static str,
     resource: impl Into<String>,
@@ -90,19 +101,35 @@ pub(super) fn need(
     Needs {
         action,
         resource: resource.into(),
+        all: None,
         or: Vec::new(),
+        managed: None,
         what_for: what_for.into(),
     }
 }
 
-/// AWS may authorise the action on anything: where its documents know no resource, or another one.
+/// What a managed policy allows.
+pub(super) fn need_of(
+    managed: &'static str,
+    action: &'static str,
+    resource: impl Into<String>,
+    what_for: impl Into<String>,
+) -> Needs {
+    Needs {
+        managed: Some(managed),
+        ..need(action, resource, what_for)
+    }
+}
+
+/// The same, where AWS may authorise the action on anything: its documents know no resource, or another one.
 pub(super) fn need_anywhere(
+    managed: &'static str,
     action: &'static str,
     resource: impl Into<String>,
     what_for: impl Into<String>,
 ) -> Needs {
     Needs {
         or: vec!["*".to_owned()],
-        ..need(action, resource, what_for)
+        ..need_of(managed, action, resource, what_for)
     }
 }

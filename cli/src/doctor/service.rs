@@ -110,7 +110,7 @@ async fn existing(account: &Account<'_>, common: &mut Checks, first: &Pipeline) 
             common.wrong(
                 "service",
                 format!("pipeline `{}` deploys to the service `{}`, which does not exist", first.name, first.place()),
-                format!("aws ecs list-services --cluster {}; then `cluster` and `service` of the pipeline", first.cluster),
+                format!("aws ecs list-clusters; aws ecs list-services --cluster {}; then `cluster` and `service` of the pipeline", first.cluster),
             );
             None
         }
@@ -230,7 +230,7 @@ pub(super) async fn as_a_dry_run(stack: &Stack, pipeline: &Pipeline, checks: &mu
                 .find(|one| one["pipeline"] == pipeline.name.as_str());
             if let Some(report) = ours.filter(|one| report::meaning(one) == Meaning::Refused) {
                 let reason = report["reason"].as_str().unwrap_or_default();
-                checks.refused("plan", reason.strip_prefix("dry run: ").unwrap_or(reason));
+                doctor::plan(checks, reason.strip_prefix("dry run: ").unwrap_or(reason));
             }
         }
         // What it could not read is told by its subject, unless no subject asked for it.

@@ -10,7 +10,8 @@ use crate::page::{Ink, Output, Page};
 use crate::stack::{IsThere, Stack};
 
 /// What no call tells, whoever asks.
-const BEYOND: &str = "service control policies and policies of resources and keys, security groups and routes, what a command does";
+const BEYOND: &str = "service control policies and policies of resources and keys, security groups and routes, whether a `base_url` is reached, \
+                      what a command does, who may override a refusal";
 
 type OfPipeline<'a> = (&'a Pipeline, &'a OfService<'a>, Checks);
 
@@ -126,6 +127,7 @@ fn to_json(stack: &Stack, of_stack: &Checks, pipelines: &[OfPipeline<'_>]) -> Va
     let settings = &stack.started.settings;
     let mode = match (stack.is_there, stack.started.extra.mode) {
         (IsThere::NotYet, _) => "not deployed",
+        (IsThere::NotKnown, _) => "not known",
         (IsThere::Yes, Mode::Deploy) => "deploy",
         (IsThere::Yes, Mode::Observe) => "observe",
     };

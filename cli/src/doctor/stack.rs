@@ -28,6 +28,7 @@ pub(super) async fn functions(account: &Account<'_>) -> Checks {
         );
         return checks;
     }
+    settings(account, &mut checks);
     let hooks = &account.stack.started.extra.hooks;
     let hooks = [
         &hooks.after_install,
@@ -85,6 +86,20 @@ pub(super) async fn functions(account: &Account<'_>) -> Checks {
     checks
 }
 
+/// Without the settings of the functions all else is asked all the same.
+fn settings(account: &Account<'_>, checks: &mut Checks) {
+    if account.stack.is_there == IsThere::NotKnown {
+        checks.not_known(
+            "stack",
+            &format!(
+                "the settings of stack `{}` are not known, and taken for the template's: access denied (hint: your credentials need \
+                 `lambda:GetFunctionConfiguration`)",
+                account.stack.started.settings.stack
+            ),
+        );
+    }
+}
+
 /// What a hook's role needs to answer CodeDeploy, on the group of the first pipeline.
 fn answering(account: &Account<'_>, name: &str) -> Vec<Needs> {
     let pipelines = &account.stack.started.config.pipelines;
@@ -134,9 +149,10 @@ pub(super) async fn parameters(account: &Account<'_>, services: &[OfService<'_>]
         names.retain(|name| !account.is_absent(name));
         doctor::cover(&mut checks, &facts, parameter, &names, &needed);
     }
-    let mode = match account.stack.started.extra.mode {
-        Mode::Deploy => "it deploys",
-        Mode::Observe => "it observes and deploys nothing",
+    let mode = match (account.stack.is_there, account.stack.started.extra.mode) {
+        (IsThere::NotKnown, _) => "its mode is not known",
+        (IsThere::Yes | IsThere::NotYet, Mode::Deploy) => "it deploys",
+        (IsThere::Yes | IsThere::NotYet, Mode::Observe) => "it observes and deploys nothing",
     };
     checks.checked(format!(
         "{} ({mode}), {} parameters",

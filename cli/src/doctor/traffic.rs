@@ -7,7 +7,7 @@ use rules::config::{HeaderValue, Pipeline, Traffic};
 use rules::doctor::{self, Checks, Leads, Read};
 use rules::ecs::TrafficRule;
 use rules::listener_rule;
-use rules::names::{ListenerArn, TargetGroupArn};
+use rules::names::ListenerArn;
 use rules::observed::{Listener, ListenerRule};
 use rules::test_traffic::Through;
 
@@ -45,8 +45,11 @@ pub(super) async fn named(
         Read::Absent => {
             checks.wrong(
                 "listeners",
-                format!("{named_by} names the {} `{arn}`, which does not exist", through.words()),
-                "aws elbv2 describe-listeners --load-balancer-arn … lists those of a load balancer; name one of them there",
+                format!(
+                    "{named_by} names the {} `{arn}`, which does not exist",
+                    through.words()
+                ),
+                "name one of what `aws elbv2 describe-listeners` lists of the load balancer there",
             );
             None
         }
@@ -69,21 +72,20 @@ fn asked(pipeline: &Pipeline, through: Through) -> Option<&Traffic> {
     traffic.filter(|traffic| !traffic.requests.is_empty())
 }
 
-/// The requests of a gate, through the listener of a deployment group.
+/// The requests of a gate, through a listener; `leads` is how they get from there to the service, where that is known.
 pub(super) async fn requests(
     account: &Account<'_>,
     pipeline: &Pipeline,
     through: Through,
     found: &WithRules,
-    serving: Option<&TargetGroupArn>,
+    leads: Option<Leads<'_>>,
 ) -> Checks {
     let mut checks = Checks::default();
     let Some(traffic) = asked(pipeline, through) else {
         return checks;
     };
     address(account, &mut checks, pipeline, through, &found.listener).await;
-    if let (Some(serving), None) = (serving, &traffic.base_url) {
-        let leads = Leads::ToGroup(serving);
+    if let (Some(leads), None) = (leads, &traffic.base_url) {
         doctor::requests_reach(
             &mut checks,
             pipeline.name.as_str(),
@@ -102,64 +104,39 @@ pub(super) async fn requests(
     checks
 }
 
-/// The requests of a gate, by a rule that ECS points at green.
-pub(super) async fn by_rule(
+/// A rule that ECS points at green, with its listener; none where it is not there, or not known.
+pub(super) async fn rule(
     account: &Account<'_>,
-    pipeline: &Pipeline,
+    checks: &mut Checks,
+    place: &str,
     through: Through,
     rule: &TrafficRule,
-) -> Checks {
-    let mut checks = Checks::default();
-    let named_by = format!("service `{}`", pipeline.place());
-    let Some(arn) = rule.listener() else {
-        return checks;
-    };
-    let Some(found) = named(account, &mut checks, &named_by, through, &arn).await else {
-        return checks;
-    };
+) -> Option<(WithRules, ListenerRule)> {
+    let named_by = format!("service `{place}`");
+    let listener = rule.listener()?;
+    let found = named(account, checks, &named_by, through, &listener).await?;
     let rule = match rule {
         TrafficRule::Rule(arn) => match read(account.elb.describe_rule(arn).await) {
-            Read::Found(rule) => Some(rule),
+            Read::Found(rule) => rule,
             Read::Absent => {
                 checks.wrong(
                     "listeners",
                     format!("{named_by} names the rule `{arn}` for its {}, which does not exist", through.words()),
-                    format!("aws elbv2 describe-rules --listener-arn {} --query Rules[].RuleArn lists them; name one in `AdvancedConfiguration`", arn.listener().map_or_else(|| "…".to_owned(), |one| one.to_string())),
+                    format!("aws elbv2 describe-rules --listener-arn {listener} --query Rules[].RuleArn lists them; name one in `AdvancedConfiguration`"),
                 );
-                None
+                return None;
             }
             Read::NotKnown(why) => {
                 checks.not_known(
                     "listeners",
                     &format!("a rule of {named_by} is not known: {why}"),
                 );
-                None
+                return None;
             }
         },
-        TrafficRule::Listener(_) => Some(listener_rule::default_of(&found.listener)),
+        TrafficRule::Listener(_) => listener_rule::default_of(&found.listener),
     };
-    let (Some(rule), Some(traffic)) = (rule, asked(pipeline, through)) else {
-        return checks;
-    };
-    address(account, &mut checks, pipeline, through, &found.listener).await;
-    if traffic.base_url.is_none() {
-        let leads = Leads::ByRule(&rule);
-        doctor::requests_reach(
-            &mut checks,
-            pipeline.name.as_str(),
-            traffic,
-            through,
-            &found.listener,
-            &found.rules,
-            &leads,
-        );
-    }
-    checks.checked(format!(
-        "{} requests through the {}",
-        traffic.requests.len(),
-        through.words()
-    ));
-    checks
+    Some((found, rule))
 }
 
 /// Whether the function that asks gets to the listener.

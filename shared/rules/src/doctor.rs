@@ -9,6 +9,7 @@ mod hooks;
 mod image;
 mod lifecycle;
 mod like;
+mod listeners;
 mod pipeline;
 mod revision;
 mod roles;
@@ -17,15 +18,17 @@ mod stack;
 mod traffic;
 
 pub use finding::{Checks, Finding, Read, Severity};
-pub use group::{Alarm, GroupSettings, TargetGroup, alarms, group, target_groups};
+pub use group::{Alarm, BlueEnds, GroupSettings, TargetGroup, alarms, group, target_groups};
 pub use hooks::{Function, answers, foreign, function, hook_timeouts, hooks_of_service};
 pub use image::{Platform, Repository, archived, mutability, platform};
 pub use lifecycle::expiry;
+pub use listeners::{listener_serves, rule_differs, rules_lead};
 pub use pipeline::{
-    fits_codedeploy, fits_native, fits_rolling, foreign_deployment, foreign_revisions, migration,
+    ends_natively, fits_codedeploy, fits_native, fits_rolling, foreign_deployment,
+    foreign_revisions, migration, plan,
 };
 pub use revision::{LogGroup, log_groups, role_names, wanted_platform};
 pub use roles::{Needs, Simulated, role};
 pub use secret::{Secret, secrets};
 pub use stack::{StackFacts, cover, open_parameters, status};
-pub use traffic::{Leads, gate_address, listener_serves, requests_reach, rule_differs};
+pub use traffic::{Leads, gate_address, requests_reach};

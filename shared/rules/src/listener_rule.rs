@@ -58,6 +58,14 @@ pub fn leads_to_green(
     Err(format!("`{}` meets no rule of the {listener}", asked.path))
 }
 
+/// The first rule that a request meets, or may.
+pub fn met<'a>(rules: &'a [ListenerRule], asked: Asked<'_>) -> Option<&'a ListenerRule> {
+    let mut in_order: Vec<&ListenerRule> = rules.iter().collect();
+    in_order.sort_by_key(|rule| place(rule));
+    let mut met = in_order.into_iter();
+    met.find(|rule| rule_met(rule, asked) != Met::No)
+}
+
 /// Whether a rule that ECS has pointed at green still sends to green and to nothing else. Who applies an older rule again during a
 /// deployment puts it back, and ECS does not notice (aws/containers-roadmap #2853).
 ///

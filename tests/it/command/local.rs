@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -200,6 +200,10 @@ impl Local {
             .env("AWS_ACCESS_KEY_ID", "REHEARSAL")
             .env("AWS_SECRET_ACCESS_KEY", "rehearsal");
         command
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.serving.address
     }
 
     pub(super) fn run(&self, line: &str) -> Printed {

@@ -25,12 +25,30 @@ const INTERFACES: [&str; 6] = [
     "ec2:UnassignPrivateIpAddresses",
 ];
 
+/// The last part of a managed policy's ARN: some have a path, and some have none (AWS Managed Policy Reference).
+fn with_path(name: &str) -> String {
+    match managed_of_services::WITHOUT_PATH.contains(&name) {
+        true => name.to_owned(),
+        false => format!("service-role/{name}"),
+    }
+}
+
+fn is_known(name: &str) -> bool {
+    [BASIC_EXECUTION, VPC_ACCESS].contains(&name) || managed_of_services::document(name).is_some()
+}
+
 /// The statements of a managed policy, by its ARN or (as SAM takes it) its name.
 pub fn managed_policy(name_or_arn: &str) -> anyhow::Result<Vec<Statement>> {
-    let name = name_or_arn
-        .strip_prefix("arn:aws:iam::aws:policy/")
-        .unwrap_or(name_or_arn);
-    let name = name.strip_prefix("service-role/").unwrap_or(name);
+    let name = match name_or_arn.strip_prefix("arn:aws:iam::aws:policy/") {
+        Some(path) => {
+            let name = path.strip_prefix("service-role/").unwrap_or(path);
+            if is_known(name) && path != with_path(name) {
+                bail!("the managed policy `{name_or_arn}` does not exist");
+            }
+            name
+        }
+        None => name_or_arn,
+    };
     if let Some(document) = managed_of_services::document(name) {
         return identity_policy(&document, Origin::Aws);
     }

@@ -4,6 +4,13 @@ use serde_json::{Value, json};
 
 const ELB: &str = "elasticloadbalancing";
 
+/// Those that are not below `service-role/`.
+pub(super) const WITHOUT_PATH: [&str; 3] = [
+    "AWSCodeDeployRoleForECS",
+    "AWSCodeDeployRoleForECSLimited",
+    "AmazonECSInfrastructureRolePolicyForLoadBalancers",
+];
+
 /// The document of a managed policy, by its name.
 pub(super) fn document(name: &str) -> Option<Value> {
     let statements = match name {

@@ -269,6 +269,17 @@ fn the_managed_policies_of_functions_are_known_and_no_others() {
         });
         assert_eq!(found, expected, "{permission:?}");
     }
+    let of = |path: &str| managed_policy(&format!("arn:aws:iam::aws:policy/{path}")).is_ok();
+    for (with_path, path) in [
+        (false, "AWSCodeDeployRoleForECS"),
+        (false, "AWSCodeDeployRoleForECSLimited"),
+        (false, "AmazonECSInfrastructureRolePolicyForLoadBalancers"),
+        (true, "AmazonECSTaskExecutionRolePolicy"),
+        (true, "AWSLambdaBasicExecutionRole"),
+    ] {
+        let found = (of(path), of(&format!("service-role/{path}")));
+        assert_eq!(found, (!with_path, with_path), "{path}");
+    }
     let error = managed_policy("AdministratorAccess")
         .unwrap_err()
         .to_string();

@@ -35,7 +35,7 @@ pub(super) fn create(aws: &Aws, settings: &WorldSettings) -> anyhow::Result<()> 
             aws,
             &arn_of(EXECUTION),
             &tasks,
-            Some("AmazonECSTaskExecutionRolePolicy"),
+            Some("service-role/AmazonECSTaskExecutionRolePolicy"),
         )?;
         let written = aws.iam.put_role_policy(EXECUTION, "secrets", &secrets);
         written.map_err(|refused| anyhow!("the role `{EXECUTION}`: {refused:?}"))?;
@@ -86,7 +86,7 @@ fn make(aws: &Aws, arn: &str, trust: &Value, managed: Option<&str>) -> anyhow::R
     }
     match managed {
         Some(policy) => {
-            let arn = format!("arn:aws:iam::aws:policy/service-role/{policy}");
+            let arn = format!("arn:aws:iam::aws:policy/{policy}");
             aws.iam.attach_role_policy(name, &arn).map_err(refused)
         }
         None => Ok(()),

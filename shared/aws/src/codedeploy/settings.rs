@@ -2,7 +2,7 @@
 
 use aws_sdk_codedeploy::types::DeploymentReadyAction;
 use rules::codedeploy::DeploymentGroup;
-use rules::doctor::GroupSettings;
+use rules::doctor::{BlueEnds, GroupSettings};
 use rules::names::{ApplicationName, DeploymentConfigName, DeploymentGroupName, DeploymentId};
 
 use super::CodeDeploy;
@@ -37,9 +37,9 @@ impl CodeDeploy {
             .deployment_group_name(group.as_str());
         let answer = request.send().await.map_err(|error| call.failed(error))?;
         let info = call.required(answer.deployment_group_info(), "deploymentGroupInfo")?;
-        let ready = info
-            .blue_green_deployment_configuration()
-            .and_then(|blue_green| blue_green.deployment_ready_option());
+        let blue_green = info.blue_green_deployment_configuration();
+        let ready = blue_green.and_then(|blue_green| blue_green.deployment_ready_option());
+        let blue = blue_green.and_then(|one| one.terminate_blue_instances_on_deployment_success());
         let waits = ready.filter(|ready| {
             ready.action_on_timeout() == Some(&DeploymentReadyAction::StopDeployment)
         });
@@ -51,6 +51,12 @@ impl CodeDeploy {
             settings: GroupSettings {
                 service_role: info.service_role_arn().map(str::to_owned),
                 ready_wait: waits.map(|ready| ready.wait_time_in_minutes()),
+                blue: blue.and_then(|blue| {
+                    Some(BlueEnds {
+                        action: blue.action()?.as_str().to_owned(),
+                        wait: blue.termination_wait_time_in_minutes(),
+                    })
+                }),
             },
             last_attempted: last.and_then(|id| id.parse().ok()),
         })

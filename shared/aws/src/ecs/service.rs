@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use aws_sdk_ecs::types::{
     AdvancedConfiguration, Deployment, DeploymentConfiguration, DeploymentLifecycleHook,
-    DeploymentLifecycleHookTargetType, LoadBalancer, ServiceCurrentRevisionSummary, TaskSet,
+    DeploymentLifecycleHookAction, DeploymentLifecycleHookTargetType, LoadBalancer,
+    ServiceCurrentRevisionSummary, TaskSet,
 };
 use rules::names::{ClusterName, ServiceName};
 use rules::{ecs, observed, redact};
@@ -223,9 +224,9 @@ fn hook_from(hook: &DeploymentLifecycleHook) -> ecs::Hook {
     let function = hook
         .hook_target_arn()
         .filter(|_| hook.target_type() != Some(&DeploymentLifecycleHookTargetType::Pause));
-    let minutes = hook
-        .timeout_configuration()
-        .and_then(|timeout| timeout.timeout_in_minutes());
+    let timeout = hook.timeout_configuration();
+    let minutes = timeout.and_then(|timeout| timeout.timeout_in_minutes());
+    let action = timeout.and_then(|timeout| timeout.action());
     ecs::Hook {
         target: match function {
             Some(function) => ecs::HookTarget::Lambda {
@@ -242,6 +243,7 @@ fn hook_from(hook: &DeploymentLifecycleHook) -> ecs::Hook {
         timeout: minutes
             .and_then(|minutes| u64::try_from(minutes).ok())
             .map(|minutes| Duration::from_secs(minutes * 60)),
+        goes_on: action == Some(&DeploymentLifecycleHookAction::Continue),
     }
 }
 

@@ -72,7 +72,7 @@ async fn a_service_comes_with_its_strategy_hooks_monitors_and_rules() {
             "alarms": {"alarmNames": ["errors"], "enable": true, "rollback": false},
             "lifecycleHooks": [{
                 "hookTargetArn": "arn:aws:lambda:eu-central-1:111122223333:function:check", "roleArn": "arn:aws:iam::111122223333:role/hook",
-                "lifecycleStages": ["PRE_SCALE_UP", "A_STAGE_TO_COME"], "timeoutConfiguration": {"timeoutInMinutes": 1440, "action": "ROLLBACK"},
+                "lifecycleStages": ["PRE_SCALE_UP", "A_STAGE_TO_COME"], "timeoutConfiguration": {"timeoutInMinutes": 1440, "action": "CONTINUE"},
                 "hookDetails": true
             }, {"lifecycleStages": ["POST_SCALE_UP"]}]
         }
@@ -100,11 +100,13 @@ async fn a_service_comes_with_its_strategy_hooks_monitors_and_rules() {
                         Stage::Unknown("A_STAGE_TO_COME".to_owned())
                     ],
                     timeout: Some(Duration::from_secs(86400)),
+                    goes_on: true,
                 },
                 Hook {
                     target: HookTarget::Pause,
                     stages: vec![Stage::PostScaleUp],
                     timeout: None,
+                    goes_on: false,
                 },
             ],
             circuit_breaker: Some(CircuitBreaker {

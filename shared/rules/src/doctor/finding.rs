@@ -148,7 +148,7 @@ impl Checks {
 }
 
 /// Our refusals end with `(hint: …)`: the sentence, and the hint.
-fn apart(text: &str) -> (String, Option<String>) {
+pub(super) fn apart(text: &str) -> (String, Option<String>) {
     const HINT: &str = " (hint: ";
     let parts = text
         .strip_suffix(')')

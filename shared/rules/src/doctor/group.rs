@@ -1,5 +1,7 @@
 //! A deployment group: its settings, its target groups and its alarms.
 
+use serde_json::{Value, json};
+
 use super::finding::{Checks, Read};
 use crate::codedeploy::DeploymentGroup;
 use crate::config::{Pipeline, Rollback};
@@ -12,6 +14,17 @@ pub struct GroupSettings {
     pub service_role: Option<String>,
     /// How long green waits for a person, in minutes; none where it does not wait.
     pub ready_wait: Option<i32>,
+    /// What becomes of blue after a deployment, where the group says it.
+    pub blue: Option<BlueEnds>,
+}
+
+/// `terminateBlueInstancesOnDeploymentSuccess`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlueEnds {
+    /// `TERMINATE`, `KEEP_ALIVE`.
+    pub action: String,
+    /// How long it stays until then, in minutes.
+    pub wait: i32,
 }
 
 /// An alarm (DescribeAlarms).
@@ -69,11 +82,22 @@ pub fn group(
                  deployment: Greenlight does not continue it"
             ),
             format!(
-                "where nobody is to continue it: {update} --blue-green-deployment-configuration \
-                 deploymentReadyOption={{actionOnTimeout=CONTINUE_DEPLOYMENT}}"
+                "where nobody is to continue it: {update} --blue-green-deployment-configuration '{}'",
+                without_wait(settings)
             ),
         );
     }
+}
+
+/// The group's structure without the wait, and with all else that it has: what a call leaves out of it, it may take away.
+fn without_wait(settings: &GroupSettings) -> Value {
+    let mut structure =
+        json!({ "deploymentReadyOption": { "actionOnTimeout": "CONTINUE_DEPLOYMENT" } });
+    if let Some(BlueEnds { action, wait }) = &settings.blue {
+        structure["terminateBlueInstancesOnDeploymentSuccess"] =
+            json!({ "action": action, "terminationWaitTimeInMinutes": wait });
+    }
+    structure
 }
 
 /// The alarms that stop a deployment; `named_by` says what names them, `remedy` how that is changed.
@@ -99,7 +123,7 @@ pub fn alarms(
             None => checks.wrong(
                 "alarms",
                 format!("{named_by} names the alarm `{name}`, which does not exist: nothing would stop a deployment for it"),
-                format!("{remedy}, or make it: aws cloudwatch put-metric-alarm --alarm-name {name} …"),
+                format!("make it (aws cloudwatch put-metric-alarm), or take it out: {remedy}"),
             ),
             Some(alarm) if alarm.state == "ALARM" => checks.doubt(
                 "alarms",
@@ -127,7 +151,7 @@ pub fn target_groups(
             Read::Absent => checks.wrong(
                 SUBJECT,
                 format!("{named_by} names the target group `{name}`, which does not exist"),
-                format!("aws elbv2 create-target-group --name {name} …, or name another one"),
+                "name one of what `aws elbv2 describe-target-groups` lists there, or make it (aws elbv2 create-target-group)",
             ),
             Read::NotKnown(why) => checks.not_known(
                 SUBJECT,
@@ -199,7 +223,7 @@ fn types_fit(checks: &mut Checks, found: &[&TargetGroup], network: Option<&str>)
                     group.target_type,
                     network.unwrap_or_default()
                 ),
-                format!("aws elbv2 create-target-group --target-type {wanted} …, in its place: the type of a target group cannot be changed"),
+                format!("make another one with `--target-type {wanted}` in its place (aws elbv2 create-target-group): the type of a target group cannot be changed"),
             );
         }
     }
@@ -360,8 +384,12 @@ mod tests {
                 alarms: Vec::new(),
             };
             let settings = GroupSettings {
-                service_role: None,
                 ready_wait,
+                blue: Some(BlueEnds {
+                    action: "TERMINATE".to_owned(),
+                    wait: 60,
+                }),
+                ..GroupSettings::default()
             };
             let mut checks = Checks::default();
             group(&mut checks, &pipeline(more), &of_group, &settings);
@@ -371,6 +399,12 @@ mod tests {
                 .map(|one| format!("{} {}", one.subject, one.severity.code()))
                 .collect();
             assert_eq!(subjects, expected);
+            for one in &checks.findings {
+                let remedy = one.remedy.as_deref().unwrap_or_default();
+                let keeps =
+                    remedy.contains(r#"{"action":"TERMINATE","terminationWaitTimeInMinutes":60}"#);
+                assert_eq!(keeps, one.subject == "ready-wait", "{remedy}");
+            }
         };
         check("", false, None, &[]);
         check("rollback='group'", true, None, &[]);

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::finding::{Checks, Read};
 use super::roles::Needs;
-use crate::config::Pipeline;
-use crate::ecs::{GateFunctions, HookTarget};
+use crate::config::{Pipeline, Traffic};
+use crate::ecs::{GateFunctions, HookTarget, Stage};
+use crate::native::migration::MARGIN;
 use crate::observed::Service;
 
 /// A Lambda function (GetFunction).
@@ -25,6 +26,8 @@ pub struct Function {
     pub reserved: Option<i32>,
 }
 
+const SUBJECT: &str = "hooks";
+
 /// How long a hook of ECS may take where it states nothing (ECS Developer Guide, lifecycle hooks).
 const HOOK_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
@@ -36,7 +39,6 @@ pub fn function(
     read: &Read<Function>,
     remedy: &str,
 ) {
-    const SUBJECT: &str = "hooks";
     let found = match read {
         Read::Found(found) => found,
         Read::Absent => {
@@ -83,7 +85,9 @@ pub fn answers(name: &str, group_arn: &str) -> Needs {
     Needs {
         action: "codedeploy:PutLifecycleEventHookExecutionStatus",
         resource: "*".to_owned(),
+        all: None,
         or: vec![group_arn.to_owned()],
+        managed: None,
         what_for: format!(
             "for the hook `{name}` to answer: without it CodeDeploy waits an hour and fails"
         ),
@@ -100,48 +104,114 @@ pub fn hooks_of_service(
 ) {
     for (arn, read) in functions {
         let remedy = format!(
-            "take the hook out of `LifecycleHooks` of the service's template, or make the function: aws ecs describe-services \
-             --cluster {cluster} --services {name} --query services[].deploymentConfiguration.lifecycleHooks"
+            "make the function, or take the hook out of `LifecycleHooks` of the service's template; aws ecs describe-services --cluster \
+             {cluster} --services {name} --query services[].deploymentConfiguration.lifecycleHooks lists them"
         );
         let named_by = format!("a hook of service `{place}`");
         function(checks, arn, &named_by, read, &remedy);
     }
 }
 
-/// Whether a hook of ours is waited for as long as its gate takes: a migration runs up to its own time limit.
+/// What a service states of our hooks: each is waited for as long as its gate takes, and a gate that does not answer stops the deployment.
+/// A pause is a person's.
 pub fn hook_timeouts(
     checks: &mut Checks,
     pipeline: &Pipeline,
     service: &Service,
     ours: &GateFunctions,
 ) {
-    let Some(migration) = &pipeline.migration else {
-        return;
-    };
-    let needed = migration.time_out;
+    let place = pipeline.place();
     for hook in &service.configuration.hooks {
-        if !hook.target.is_function(&ours.migration) {
+        let HookTarget::Lambda { function, .. } = &hook.target else {
+            let stages: Vec<&str> = hook.stages.iter().map(Stage::as_str).collect();
+            checks.doubt(
+                SUBJECT,
+                format!(
+                    "service `{place}` has a pause hook at {}: every deployment waits there for a person, and Greenlight does not continue it",
+                    stages.join(", ")
+                ),
+                "where nobody is to continue it: take it out of `LifecycleHooks` of the service's template",
+            );
             continue;
+        };
+        let Some(gate) = gate_of(pipeline, &hook.target, ours) else {
+            continue;
+        };
+        if hook.goes_on {
+            checks.wrong(
+                SUBJECT,
+                format!(
+                    "the hook of service `{place}` that calls `{function}` has the action `CONTINUE`: where {} does not answer in time, the \
+                     deployment would go on as if it had passed",
+                    gate.words
+                ),
+                "`Action: ROLLBACK` in `TimeoutConfiguration` of that hook",
+            );
         }
         let given = hook.timeout.unwrap_or(HOOK_TIMEOUT);
-        if given < needed {
-            let minutes = |duration: Duration| duration.as_secs().div_ceil(60);
+        if given < gate.needed {
             checks.wrong(
-                "hooks",
+                SUBJECT,
                 format!(
-                    "the hook of service `{}` that runs the migration may take {} minutes, and the pipeline's migration {}: ECS would \
-                     end it before its time",
-                    pipeline.place(),
-                    minutes(given),
-                    minutes(needed)
+                    "the hook of service `{place}` that calls `{function}` may take {}, and {} up to {}: it would be ended before its \
+                     time",
+                    in_minutes(given),
+                    gate.words,
+                    minutes(gate.needed)
                 ),
                 format!(
-                    "`TimeoutConfiguration: {{TimeoutInMinutes: {}}}` in that hook, or a smaller `timeout_minutes` of `[pipeline.migration]`",
-                    minutes(needed)
+                    "`TimeoutConfiguration: {{TimeoutInMinutes: {}}}` in that hook, or a smaller {}",
+                    minutes(gate.needed),
+                    gate.setting
                 ),
             );
         }
     }
+}
+
+/// A gate that a hook calls.
+struct Gate {
+    words: &'static str,
+    /// How long it may take, before it has answered.
+    needed: Duration,
+    /// What that comes from.
+    setting: &'static str,
+}
+
+/// The pipeline's gate behind a hook; none where it has none, or the hook is somebody else's.
+fn gate_of(pipeline: &Pipeline, target: &HookTarget, ours: &GateFunctions) -> Option<Gate> {
+    let healthy = pipeline.test_traffic.healthy_within;
+    let asks = |words, traffic: &Traffic| Gate {
+        words,
+        needed: healthy + traffic.settle,
+        setting: "`healthy_within_seconds`",
+    };
+    if target.is_function(&ours.migration) {
+        let migration = pipeline.migration.as_ref()?;
+        return Some(Gate {
+            words: "the migration with its end",
+            needed: migration.time_out + MARGIN,
+            setting: "`timeout_minutes` of `[pipeline.migration]`",
+        });
+    }
+    if target.is_function(&ours.test_traffic) {
+        let checks = &pipeline.test_traffic.checks;
+        return Some(asks("the check of test traffic", checks));
+    }
+    let production = pipeline.production_traffic.as_ref()?;
+    let is_production = target.is_function(&ours.production_traffic);
+    is_production.then(|| asks("the check of production traffic", production))
+}
+
+fn in_minutes(duration: Duration) -> String {
+    match minutes(duration) {
+        1 => "1 minute".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    }
+}
+
+fn minutes(duration: Duration) -> u64 {
+    duration.as_secs().div_ceil(60)
 }
 
 /// The functions that a service's hooks call, other than ours, each once.
@@ -162,6 +232,8 @@ pub fn foreign<'a>(service: &'a Service, ours: &GateFunctions) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::ecs::Hook;
 
     fn check(read: &Read<Function>, expected: &[&str]) {
         let mut checks = Checks::default();
@@ -216,6 +288,88 @@ mod tests {
             &[
                 "the pipeline calls the function `warm-up`, whose reserved concurrency is 0: it is never invoked",
             ],
+        );
+    }
+
+    fn judged(more: &str, hook: Hook) -> Vec<String> {
+        let file = format!(
+            "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n{more}"
+        );
+        let pipeline = Config::parse(&file).unwrap().pipelines.remove(0);
+        let functions = GateFunctions {
+            migration: "arn:m".to_owned(),
+            test_traffic: "arn:t".to_owned(),
+            production_traffic: "arn:p".to_owned(),
+        };
+        let mut service = Service::for_tests();
+        service.configuration.hooks = vec![hook];
+        let mut checks = Checks::default();
+        hook_timeouts(&mut checks, &pipeline, &service, &functions);
+        let line = |one: &crate::doctor::Finding| {
+            let remedy = one.remedy.as_deref().unwrap_or_default();
+            format!("{}: {} -> {remedy}", one.severity.code(), one.sentence)
+        };
+        checks.findings.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_hook_waits_for_its_gate_and_stops_without_its_answer() {
+        const MIGRATION: &str =
+            "[pipeline.migration]\ncontainer='web'\ncommand=['migrate']\ntimeout_minutes=30\n";
+        const TEST: &str =
+            "[pipeline.test_traffic]\nhealthy_within_seconds=300\nsettle_seconds=15\n";
+        const PRODUCTION: &str = "[[pipeline.production_traffic.request]]\npath='/'\n";
+        let hook = |function: &str, minutes: u64, goes_on| Hook {
+            target: HookTarget::Lambda {
+                function: format!("arn:{function}"),
+                role: None,
+            },
+            stages: vec![Stage::PreScaleUp],
+            timeout: Some(Duration::from_secs(60 * minutes)),
+            goes_on,
+        };
+        let check = |more: &str, hook: Hook, expected: &[&str]| {
+            let found = judged(more, hook);
+            assert_eq!(found.len(), expected.len(), "{found:#?}");
+            for (found, expected) in found.iter().zip(expected) {
+                assert!(found.contains(expected), "{found}");
+            }
+        };
+        check(MIGRATION, hook("m", 32, false), &[]);
+        // It would be stopped at its 28th minute, and the remedy must leave room.
+        let short = "and the migration with its end up to 32: it would be ended before its time -> `TimeoutConfiguration: {TimeoutInMinutes: 32}`";
+        check(MIGRATION, hook("m", 30, false), &[short]);
+        check(MIGRATION, hook("m:live", 5, false), &["may take 5 minutes"]);
+        check("", hook("m", 1, true), &[]);
+        check(
+            MIGRATION,
+            hook("m", 60, true),
+            &["has the action `CONTINUE`"],
+        );
+        check(MIGRATION, hook("other", 1, true), &[]);
+        check(TEST, hook("t", 6, false), &[]);
+        check(
+            TEST,
+            hook("t", 5, true),
+            &[
+                "has the action `CONTINUE`",
+                "may take 5 minutes, and the check of test traffic up to 6",
+            ],
+        );
+        check(PRODUCTION, hook("p", 4, false), &[]);
+        check(
+            PRODUCTION,
+            hook("p", 1, false),
+            &["the check of production traffic up to 4"],
+        );
+        let pause = Hook {
+            target: HookTarget::Pause,
+            ..hook("", 1, true)
+        };
+        check(
+            "",
+            pause,
+            &["doubt: service `prod/web` has a pause hook at PRE_SCALE_UP"],
         );
     }
 }

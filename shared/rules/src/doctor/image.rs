@@ -74,22 +74,38 @@ pub fn archived(checks: &mut Checks, pipeline: &Pipeline, what: &str, image: &Im
     }
 }
 
-/// Whether an image is made for the platform of its tasks. `made_for` is empty where that is not known.
+/// Whether an image is made for the platform of its tasks. `made_for` is empty where that is not known: an image without an index says it in
+/// its configuration, which is not read. Whether it is known.
 pub fn platform(
     checks: &mut Checks,
     pipeline: &Pipeline,
     image: &ImageDetail,
     made_for: &[Platform],
     wanted: &Platform,
-) {
+) -> bool {
     // The architecture of an attestation is `unknown`.
     let known: Vec<&Platform> = made_for
         .iter()
         .filter(|one| one.architecture != "unknown")
         .collect();
     let runs = |one: &&Platform| one.architecture == wanted.architecture && one.os == wanted.os;
-    if known.is_empty() || known.iter().any(runs) {
-        return;
+    if known.is_empty() {
+        // Most images are made for this one.
+        if wanted.words() != "linux/amd64" {
+            checks.not_known(
+                "architecture",
+                &format!(
+                    "whether image `{}@{}` is made for `{}`, which the tasks run on, is not known: it has no index that says so",
+                    pipeline.repository,
+                    image.digest.short(),
+                    wanted.words()
+                ),
+            );
+        }
+        return false;
+    }
+    if known.iter().any(runs) {
+        return true;
     }
     let made: Vec<String> = known
         .iter()
@@ -105,9 +121,10 @@ pub fn platform(
             made.join(" and ")
         ),
         format!(
-            "docker buildx build --platform {wanted} …, or `RuntimePlatform` of the task definition"
+            "`--platform {wanted}` of `docker buildx build`, or `RuntimePlatform` of the task definition"
         ),
     );
+    true
 }
 
 #[cfg(test)]
@@ -170,12 +187,16 @@ mod tests {
         let check = |made_for: &[&str], wanted: &str, expected: &str| {
             let made_for: Vec<Platform> = made_for.iter().map(|one| of(one)).collect();
             let mut checks = Checks::default();
-            platform(
+            let is_known = platform(
                 &mut checks,
                 &pipeline("latest"),
                 &image,
                 &made_for,
                 &of(wanted),
+            );
+            assert_eq!(
+                is_known,
+                !expected.contains("not known") && !made_for.is_empty()
             );
             let found = checks
                 .findings
@@ -189,8 +210,14 @@ mod tests {
             "linux/arm64",
             "",
         );
-        check(&[], "linux/arm64", "");
-        check(&["unknown/unknown"], "linux/arm64", "");
+        check(&[], "linux/amd64", "");
+        for unknown in [&[][..], &["unknown/unknown"]] {
+            check(
+                unknown,
+                "linux/arm64",
+                "whether image `shop/web@sha256:4c4c4c4c4c4c` is made for `linux/arm64`, which the tasks run on, is not known: it has no index that says so",
+            );
+        }
         check(
             &["linux/arm64", "unknown/unknown"],
             "linux/amd64",

@@ -9,7 +9,13 @@ use crate::observed::ImageDetail;
 
 /// When and why a repository's lifecycle policy expires, or archives, an image; none where it does not. `images` are all of the
 /// repository. An image is judged by the first rule whose tags it has, and by no later one.
-pub fn expiry(policy: &Value, images: &[ImageDetail], image: &ImageDetail) -> Option<String> {
+///
+/// And what of the policy is to be changed.
+pub fn expiry(
+    policy: &Value,
+    images: &[ImageDetail],
+    image: &ImageDetail,
+) -> Option<(String, String)> {
     let mut rules: Vec<&Value> = policy["rules"].as_array().into_iter().flatten().collect();
     rules.sort_by_key(|rule| rule["rulePriority"].as_i64());
     let rule = rules
@@ -22,6 +28,7 @@ pub fn expiry(policy: &Value, images: &[ImageDetail], image: &ImageDetail) -> Op
         Some("transition") => "archives",
         Some(_) | None => "expires",
     };
+    let change = |keeps: &str| format!("give rule {priority} {keeps}");
     match selection["countType"].as_str()? {
         "sinceImagePushed" => {
             let at = image.pushed_at + Duration::days(number);
@@ -30,20 +37,31 @@ pub fn expiry(policy: &Value, images: &[ImageDetail], image: &ImageDetail) -> Op
             } else {
                 ""
             };
-            Some(format!(
-                "rule {priority}{tags} {does} it {number} days after its push, on {}",
+            let expires = format!(
+                "rule {priority} {does} it{tags} {} after its push, on {}",
+                days(number),
                 day(at)
-            ))
+            );
+            Some((expires, change("a count of images in place of an age")))
         }
-        "sinceImagePulled" => Some(format!(
-            "rule {priority} {does} it {number} days after its last pull, and tasks that run pull nothing"
-        )),
+        "sinceImagePulled" => {
+            let expires = format!(
+                "rule {priority} {does} it {} after its last pull, and tasks that run pull nothing",
+                days(number)
+            );
+            Some((expires, change("a count of images in place of an age")))
+        }
         "imageCountMoreThan" => {
             let newer = images
                 .iter()
                 .filter(|other| selects(selection, other) && other.pushed_at > image.pushed_at);
             let newer = i64::try_from(newer.count()).unwrap_or(i64::MAX);
-            (newer >= number).then(|| format!("rule {priority} keeps the newest {number}, and {newer} are newer: it {does} it within a day"))
+            let are = if newer == 1 { "is" } else { "are" };
+            let expires = format!(
+                "rule {priority} keeps the newest {number}, and {newer} {are} newer: it {does} it within a day"
+            );
+            let more = format!("a count above {newer}, with room for later images");
+            (newer >= number).then(|| (expires, change(&more)))
         }
         _ => None,
     }
@@ -79,6 +97,13 @@ fn selects(selection: &Value, image: &ImageDetail) -> bool {
             !image.tags.is_empty() && says_which && all_prefixes && all_patterns
         }
         Some(_) | None => false,
+    }
+}
+
+fn days(number: i64) -> String {
+    match number {
+        1 => "1 day".to_owned(),
+        number => format!("{number} days"),
     }
 }
 
@@ -124,7 +149,10 @@ mod tests {
             image(4, &[], 0),
         ];
         let found = expiry(&json!({ "rules": rules }), &images, running);
-        assert_eq!(found.as_deref(), expected);
+        assert_eq!(found.as_ref().map(|(why, _)| why.as_str()), expected);
+        let of_age = expected.is_some_and(|why| why.contains("after its"));
+        let to_count = found.is_some_and(|(_, change)| change.contains("in place of an age"));
+        assert_eq!(to_count, of_age);
     }
 
     #[test]
@@ -157,13 +185,18 @@ mod tests {
             &usual,
             &untagged,
             Some(
-                "rule 1, which no tag names any more, expires it 14 days after its push, on 1970-01-15",
+                "rule 1 expires it, which no tag names any more, 14 days after its push, on 1970-01-15",
             ),
         );
         check(
             &[rule(1, &days("any", 30))],
             &newest,
             Some("rule 1 expires it 30 days after its push, on 1970-02-03"),
+        );
+        check(
+            &[rule(1, &days("any", 1))],
+            &newest,
+            Some("rule 1 expires it 1 day after its push, on 1970-01-05"),
         );
         check(&[rule(1, &count("any", 3))], &old, None);
         check(

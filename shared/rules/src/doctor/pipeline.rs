@@ -1,6 +1,6 @@
 //! What the functions judge of a pipeline, asked until nothing more is found: a function stops at the first mistake.
 
-use super::finding::Checks;
+use super::finding::{Checks, Severity, apart};
 use crate::codedeploy::{self, Creator, Deployment, DeploymentGroup};
 use crate::config::{MigrationRevision, Pipeline, WithoutRollback};
 use crate::ecs::{self, GateFunctions};
@@ -41,6 +41,24 @@ pub fn fits_native(
     until_it_fits(checks, pipeline, service, functions, |pipeline, service| {
         ecs::fits_native(pipeline, service, functions)
     });
+}
+
+/// Whether something ends a deployment of a native strategy whose green does not start. ECS itself ends a stage after 24 hours (ECS
+/// Developer Guide, "Amazon ECS blue/green service deployments workflow"), so that it may be meant so.
+pub fn ends_natively(checks: &mut Checks, pipeline: &Pipeline, service: &Service) {
+    match pipeline.without_rollback {
+        WithoutRollback::Refused if !service.configuration.rolls_back() => checks.doubt(
+            "service",
+            format!(
+                "service `{}` has neither a circuit breaker nor alarms that roll back: a green whose tasks do not start is tried until ECS \
+                 ends the stage, after 24 hours",
+                pipeline.place()
+            ),
+            "`DeploymentCircuitBreaker: {Enable: true, Rollback: true}` in the service's `DeploymentConfiguration`, or `without_rollback = \
+             true` in the pipeline",
+        ),
+        WithoutRollback::Refused | WithoutRollback::Accepted => {}
+    }
 }
 
 /// Whether the pipeline fits its service of rolling updates.
@@ -114,6 +132,7 @@ fn without(
         }
         Mismatch::OwnHooks { .. } => pipeline.hooks.clear(),
         Mismatch::NoTestTraffic { .. } => pipeline.test_traffic.checks.requests.clear(),
+        Mismatch::NoRoom { .. } => service.configuration.maximum_percent = Some(200),
         Mismatch::NothingRollsBack { .. } => pipeline.without_rollback = WithoutRollback::Accepted,
         Mismatch::CannotInvoke(_) | Mismatch::OtherStack { .. } => return false,
     }
@@ -139,8 +158,26 @@ pub fn migration(
     }
 }
 
+/// What a dry run refuses. Where a call of it was denied, whoever runs the command lacks the permission, not the function: it asks with
+/// other credentials. It is told once.
+pub fn plan(checks: &mut Checks, reason: &str) {
+    const OF_FUNCTION: &str = "the function's role needs";
+    if !reason.contains(OF_FUNCTION) {
+        return checks.refused("plan", reason);
+    }
+    let reason = reason.replace(OF_FUNCTION, "your credentials need");
+    let (_, remedy) = apart(&reason);
+    let is_it = |one: &super::Finding| one.severity == Severity::NotKnown && one.remedy == remedy;
+    if !checks.findings.iter().any(is_it) {
+        checks.not_known(
+            "plan",
+            &format!("what the function would do is not known: {reason}"),
+        );
+    }
+}
+
 /// Whether the group's newest deployment is somebody else's: then somebody else deploys to the service, too. `pipelines` are all of the
-/// service.
+/// service. A rollback is CodeDeploy's: whose deployment it rolled back is asked in its place.
 pub fn foreign_deployment(checks: &mut Checks, pipelines: &[&Pipeline], newest: &Deployment) {
     let mut all = pipelines.iter();
     let is_ours = all.any(|pipeline| codedeploy::shipped(pipeline, newest).is_some());
@@ -187,6 +224,51 @@ pub fn foreign_revisions(
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::ecs::CircuitBreaker;
+
+    #[test]
+    fn a_denied_call_is_the_callers_and_told_once() {
+        let denied = "list deployments `a/g`: access denied (hint: the function's role needs `codedeploy:ListDeployments`)";
+        let mut checks = Checks::default();
+        plan(&mut checks, denied);
+        plan(&mut checks, denied);
+        let found = [(
+            Severity::NotKnown,
+            "what the function would do is not known: list deployments `a/g`: access denied",
+            Some("your credentials need `codedeploy:ListDeployments`"),
+        )];
+        let all = checks.findings.iter();
+        let all = all.map(|one| (one.severity, one.sentence.as_str(), one.remedy.as_deref()));
+        assert_eq!(all.collect::<Vec<_>>(), found);
+        plan(&mut checks, "the service is gone");
+        assert!(checks.is_wrong());
+    }
+
+    #[test]
+    fn something_ends_a_native_deployment_or_that_is_meant_so() {
+        let doubts = |more: &str, breaker: Option<CircuitBreaker>| {
+            let file = format!(
+                "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n{more}"
+            );
+            let pipeline = Config::parse(&file).unwrap().pipelines.remove(0);
+            let mut service = Service::for_tests();
+            service.configuration.circuit_breaker = breaker;
+            let mut checks = Checks::default();
+            ends_natively(&mut checks, &pipeline, &service);
+            assert!(!checks.is_wrong());
+            checks.findings.len()
+        };
+        let breaker = |enable| {
+            Some(CircuitBreaker {
+                enable,
+                rollback: true,
+            })
+        };
+        assert_eq!(doubts("", None), 1);
+        assert_eq!(doubts("", breaker(false)), 1);
+        assert_eq!(doubts("", breaker(true)), 0);
+        assert_eq!(doubts("without_rollback=true\n", None), 0);
+    }
 
     #[test]
     fn every_refusal_is_found() {

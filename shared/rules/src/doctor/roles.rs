@@ -32,10 +32,21 @@ pub struct Needs {
     pub action: &'static str,
     /// The resource; policies may also allow it on one of the others.
     pub resource: String,
+    /// All resources of its kind, where `resource` is one of them that the simulator is asked about, such as a log stream.
+    pub all: Option<String>,
     /// Resources on which AWS may authorise the action instead: its documents leave it open.
     pub or: Vec<String>,
+    /// AWS's managed policy that allows it.
+    pub managed: Option<&'static str>,
     /// What for, as people say it: `to call the hook …`.
     pub what_for: String,
+}
+
+impl Needs {
+    /// What has to be allowed, as people see it and a policy says it.
+    fn on(&self) -> &str {
+        self.all.as_deref().unwrap_or(&self.resource)
+    }
 }
 
 /// What a role's policies say.
@@ -74,8 +85,9 @@ pub fn role(
                 "{named_by} names the role `{role}`, which does not exist, expected one that `{service}` may assume"
             );
             let policy = quoted(&trusting(&Value::Null, service));
-            let remedy = format!(
-                "aws iam create-role --role-name {name} --assume-role-policy-document {policy}"
+            let remedy = iam(
+                role,
+                &format!("create-role --role-name {name} --assume-role-policy-document {policy}"),
             );
             return checks.wrong(SUBJECT, sentence, remedy);
         }
@@ -121,12 +133,12 @@ fn trusts(checks: &mut Checks, amiss: &mut Amiss, role: &str, service: &str, pol
             let mended = quoted(&trusting(policy, service));
             amiss.add(
                 format!("{given}, expected one that `{service}` may assume"),
-                format!("aws iam update-assume-role-policy --role-name {name} --policy-document {mended}"),
+                iam(role, &format!("update-assume-role-policy --role-name {name} --policy-document {mended}")),
             );
         }
         Trust::Denied => amiss.add(
             format!("whose trust policy denies `{service}`, expected one that it may assume"),
-            format!("take that statement out of what `aws iam get-role --role-name {name}` shows"),
+            format!("take that statement out of what `{}` shows", iam(role, &format!("get-role --role-name {name}"))),
         ),
         Trust::NotKnown => checks.not_known(
             "roles",
@@ -169,24 +181,74 @@ fn allows(checks: &mut Checks, amiss: &mut Amiss, role: &str, needs: &[Needs], s
     }
     let name = name_of(role);
     if !missing.is_empty() {
-        let statement = |need: &&Needs| json!({ "Effect": "Allow", "Action": need.action, "Resource": need.resource });
-        let statements: Vec<Value> = missing.iter().map(statement).collect();
-        let policy = quoted(&json!({ "Version": "2012-10-17", "Statement": statements }));
         amiss.add(
             format!("whose policies do not allow {}", listed(&missing)),
-            format!("aws iam put-role-policy --role-name {name} --policy-name greenlight-doctor --policy-document {policy}"),
+            allowing(role, &missing),
         );
     }
     if !denied.is_empty() {
         amiss.add(
             format!("whose policies deny {}", listed(&denied)),
-            format!("take that out of its policies: aws iam list-role-policies --role-name {name}; aws iam list-attached-role-policies --role-name {name}"),
+            format!(
+                "take that out of its policies: {}; {}",
+                iam(role, &format!("list-role-policies --role-name {name}")),
+                iam(
+                    role,
+                    &format!("list-attached-role-policies --role-name {name}")
+                )
+            ),
         );
     }
 }
 
+/// The commands that allow all of this: a managed policy where AWS has one, and one of the role's own for the rest.
+fn allowing(role: &str, missing: &[&Needs]) -> String {
+    let name = name_of(role);
+    let partition = role.split(':').nth(1).unwrap_or("aws");
+    let managed: BTreeSet<&str> = missing.iter().filter_map(|need| need.managed).collect();
+    let mut commands: Vec<String> = managed
+        .into_iter()
+        .map(|policy| {
+            let arn = format!("arn:{partition}:iam::aws:policy/{policy}");
+            iam(
+                role,
+                &format!("attach-role-policy --role-name {name} --policy-arn {arn}"),
+            )
+        })
+        .collect();
+    let own: Vec<Value> = missing
+        .iter()
+        .filter(|need| need.managed.is_none())
+        .map(|need| json!({ "Effect": "Allow", "Action": need.action, "Resource": need.on() }))
+        .collect();
+    if !own.is_empty() {
+        let policy = json!({ "Version": "2012-10-17", "Statement": own });
+        let (policy_name, document) = (digest_of(&policy), quoted(&policy));
+        let put = format!(
+            "put-role-policy --role-name {name} --policy-name greenlight-doctor-{policy_name} --policy-document {document}"
+        );
+        commands.push(iam(role, &put));
+    }
+    commands.join("; ")
+}
+
+/// IAM has one endpoint, whose calls are signed for `us-east-1`. The AWS CLI signs so by itself, unless it is given an endpoint, such as
+/// that of a rehearsal.
+fn iam(role: &str, command: &str) -> String {
+    match role.starts_with("arn:aws:") {
+        true => format!("aws iam {command} --region us-east-1"),
+        false => format!("aws iam {command}"),
+    }
+}
+
+/// PutRolePolicy replaces a policy of the same name, so that other statements get another name: FNV-1a of their text.
+fn digest_of(policy: &Value) -> String {
+    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    format!("{:08x}", policy.to_string().bytes().fold(0x811c_9dc5, step))
+}
+
 fn listed(needs: &[&Needs]) -> String {
-    let one = |need: &&Needs| format!("`{}` on `{}` {}", need.action, need.resource, need.what_for);
+    let one = |need: &&Needs| format!("`{}` on `{}` {}", need.action, need.on(), need.what_for);
     needs.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
@@ -211,7 +273,9 @@ mod tests {
         Needs {
             action,
             resource: resource.to_owned(),
+            all: None,
             or,
+            managed: None,
             what_for: "to go on".to_owned(),
         }
     }
@@ -339,5 +403,70 @@ mod tests {
             "{remedy}"
         );
         assert!(remedy.contains(r"it'\''s"), "{remedy}");
+    }
+
+    fn remedy_of(needs: &[Needs]) -> String {
+        let denied = needs
+            .iter()
+            .map(|need| said(need.action, &need.resource, "implicitDeny", &[]))
+            .collect();
+        let trust = Read::Found(trusting(&Value::Null, "ecs.amazonaws.com"));
+        let mut checks = Checks::default();
+        role(
+            &mut checks,
+            ROLE,
+            "x",
+            "ecs.amazonaws.com",
+            &trust,
+            needs,
+            &Read::Found(denied),
+        );
+        checks.findings.remove(0).remedy.unwrap()
+    }
+
+    /// A policy for the one resource that the simulator was asked about would silence this command and mend nothing.
+    #[test]
+    fn a_remedy_allows_all_that_is_needed() {
+        let stream = Needs {
+            all: Some("log-group:/ecs/web:*".to_owned()),
+            ..need(
+                "logs:PutLogEvents",
+                "log-group:/ecs/web:log-stream:one",
+                &[],
+            )
+        };
+        let remedy = remedy_of(std::slice::from_ref(&stream));
+        assert!(
+            remedy.contains(r#""Resource":"log-group:/ecs/web:*""#),
+            "{remedy}"
+        );
+        let managed = Needs {
+            managed: Some("service-role/Logs"),
+            ..stream
+        };
+        assert_eq!(
+            remedy_of(std::slice::from_ref(&managed)),
+            "aws iam attach-role-policy --role-name deploys --policy-arn arn:aws:iam::aws:policy/service-role/Logs --region us-east-1"
+        );
+        let both = remedy_of(&[managed.clone(), need("iam:PassRole", "r", &[]), managed]);
+        assert_eq!(both.matches("attach-role-policy").count(), 1, "{both}");
+        assert!(both.contains(r#""Action":"iam:PassRole""#), "{both}");
+        assert!(!both.contains("PutLogEvents"), "{both}");
+    }
+
+    #[test]
+    fn a_remedy_leaves_what_an_earlier_one_allowed() {
+        let named = |needs: &[Needs]| {
+            let remedy = remedy_of(needs);
+            let (_, name) = remedy.split_once("--policy-name ").unwrap();
+            name.split(' ').next().unwrap().to_owned()
+        };
+        let (invoke, pass) = (
+            need("lambda:InvokeFunction", "f", &[]),
+            need("iam:PassRole", "r", &[]),
+        );
+        let of_invoke = named(&[invoke]);
+        assert_ne!(of_invoke, named(&[pass]));
+        assert_eq!(of_invoke, named(&[need("lambda:InvokeFunction", "f", &[])]));
     }
 }

@@ -81,10 +81,14 @@ pub fn cover(
     }
     let needed = needed.iter().find(|one| one.name == parameter);
     let value = needed.map_or(ANY, |one| &one.value);
+    let given = match pattern.as_str() {
+        "" => "empty".to_owned(),
+        pattern => format!("`{pattern}`"),
+    };
     checks.wrong(
         "parameters",
         format!(
-            "the stack's parameter `{parameter}` is `{pattern}`, which does not cover {}: the functions may not touch {}",
+            "the stack's parameter `{parameter}` is {given}, which does not cover {}: the functions may not touch {}",
             listed(&uncovered),
             if uncovered.len() == 1 { "it" } else { "them" }
         ),
@@ -217,7 +221,7 @@ mod tests {
             "",
             &["s"],
             &[
-                "the stack's parameter `Repositories` is ``, which does not cover `s`: the functions may not touch it",
+                "the stack's parameter `Repositories` is empty, which does not cover `s`: the functions may not touch it",
             ],
         );
         let mut checks = Checks::default();

@@ -1,60 +1,13 @@
-//! Listeners: whether production's target group is behind them, and whether a gate's requests get there.
+//! A gate's requests: whether they get to the listener, and from there to the service.
 
 use super::finding::{Checks, Read};
 use super::hooks::Function;
+use super::listeners::{groups_of, name_of};
 use crate::config::{HeaderValue, Request, Traffic};
-use crate::ecs::TrafficRule;
 use crate::listener_rule::{self, Asked};
-use crate::names::{ListenerArn, TargetGroupArn};
+use crate::names::TargetGroupArn;
 use crate::observed::{Listener, ListenerRule, RuleAction};
 use crate::test_traffic::{self, Through};
-
-const LISTENERS: &str = "listeners";
-
-/// A listener of a deployment group: what serves production must be behind it when a deployment starts. `rules` are its rules, or its
-/// default action where it has none.
-pub fn listener_serves(
-    checks: &mut Checks,
-    named_by: &str,
-    through: Through,
-    listener: &ListenerArn,
-    rules: &[ListenerRule],
-    serving: &TargetGroupArn,
-) {
-    let groups = |rule: &ListenerRule| -> Vec<TargetGroupArn> {
-        let forwards = rule.actions.iter().flat_map(|action| match action {
-            RuleAction::Forward(groups) => groups.as_slice(),
-            RuleAction::Other(_) => &[],
-        });
-        forwards
-            .filter(|(_, weight)| *weight > 0)
-            .map(|(group, _)| group.clone())
-            .collect()
-    };
-    let behind: Vec<TargetGroupArn> = rules.iter().flat_map(groups).collect();
-    if behind.contains(serving) {
-        return;
-    }
-    let mut names: Vec<String> = behind
-        .iter()
-        .map(|group| format!("`{}`", name_of(group)))
-        .collect();
-    names.dedup();
-    let given = match names.as_slice() {
-        [] => "forwards to no target group".to_owned(),
-        names => format!("forwards to {}", names.join(" and ")),
-    };
-    let serving_name = name_of(serving);
-    checks.wrong(
-        LISTENERS,
-        format!(
-            "the {} of {named_by} {given}, and production's tasks are in `{serving_name}`: CodeDeploy would refuse a deployment with \
-             `Primary taskset target group must be behind listener`",
-            through.words()
-        ),
-        format!("aws elbv2 modify-listener --listener-arn {listener} --default-actions Type=forward,TargetGroupArn={serving}"),
-    );
-}
 
 /// Whether each request of a gate meets a rule that leads to the service: to what serves now, which green takes the place of. Under a rule
 /// of ECS's own, whether it can be met at all.
@@ -88,6 +41,7 @@ pub fn requests_reach(
         };
         let reached = match leads {
             Leads::ToGroup(serving) => {
+                beside_default(checks, pipeline, through, rules, asked, serving);
                 listener_rule::leads_to_green(rules, asked, serving, through)
                     // What serves now has green's place.
                     .map_err(|why| {
@@ -95,16 +49,109 @@ pub fn requests_reach(
                             .replace("is not green's", "is not the service's")
                     })
             }
-            Leads::ByRule(rule) => {
-                listener_rule::addition(rule, asked, traffic.host.as_deref(), through).map(drop)
+            Leads::ByRule { rule, groups } => {
+                by_rule(rules, rule, groups, asked, traffic.host.as_deref(), through)
             }
         };
         if let Err(why) = reached {
-            checks.refused(
-                SUBJECTS[usize::from(through == Through::ProductionListener)],
-                &format!("pipeline `{pipeline}`: {why}"),
-            );
+            checks.refused(subject(through), &format!("pipeline `{pipeline}`: {why}"));
         }
+    }
+}
+
+/// Whether a request meets the rule once ECS has pointed it at green, whichever of the two groups that is: what it lacks it is given, and
+/// another rule that it meets first keeps it.
+fn by_rule(
+    rules: &[ListenerRule],
+    rule: &ListenerRule,
+    groups: &[&TargetGroupArn; 2],
+    asked: Asked<'_>,
+    host: Option<&str>,
+    through: Through,
+) -> Result<(), String> {
+    let added = listener_rule::addition(rule, asked, host, through)?;
+    let mut headers = asked.headers.to_vec();
+    headers.extend(
+        added
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str())),
+    );
+    let parts = added
+        .query
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"));
+    let query: Vec<String> = asked
+        .query
+        .map(str::to_owned)
+        .into_iter()
+        .chain(parts)
+        .collect();
+    let query = query.join("&");
+    let asked = Asked {
+        host: added.host.as_deref().unwrap_or(asked.host),
+        headers: &headers,
+        query: (!query.is_empty()).then_some(query.as_str()),
+        ..asked
+    };
+    for green in groups {
+        let pointed: Vec<ListenerRule> = rules
+            .iter()
+            .map(|one| match one.priority == rule.priority {
+                true => ListenerRule {
+                    actions: vec![RuleAction::Forward(vec![((*green).clone(), 1)])],
+                    ..one.clone()
+                },
+                false => one.clone(),
+            })
+            .collect();
+        listener_rule::leads_to_green(&pointed, asked, green, through).map_err(|why| {
+            match why.contains("(hint: ") {
+                true => why,
+                false => format!(
+                    "{why} (hint: delete that rule, or ask for what the service's own rule takes: ECS points that one alone at green)"
+                ),
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// AWS's documents describe the default rule of a listener as the one that CodeDeploy points at green, and leave it open for others.
+fn beside_default(
+    checks: &mut Checks,
+    pipeline: &str,
+    through: Through,
+    rules: &[ListenerRule],
+    asked: Asked<'_>,
+    serving: &TargetGroupArn,
+) {
+    let leads = |rule: &ListenerRule| {
+        groups_of(rule).any(|(group, weight)| group == serving && *weight > 0)
+    };
+    let mut defaults = rules.iter().filter(|rule| rule.priority == "default");
+    let met = listener_rule::met(rules, asked).filter(|rule| rule.priority != "default");
+    let Some(met) = met.filter(|met| leads(met) && defaults.any(leads)) else {
+        return;
+    };
+    checks.doubt(
+        subject(through),
+        format!(
+            "pipeline `{pipeline}`: `{}` meets rule {} of the {}, which leads to `{}` as its default rule does: AWS does not say whether \
+             CodeDeploy points such a rule at green too, and where it does not, blue answers",
+            asked.path,
+            met.priority,
+            through.words(),
+            name_of(serving)
+        ),
+        "ask for what the default rule takes, or delete that rule: the default rule leads to the same target group",
+    );
+}
+
+fn subject(through: Through) -> &'static str {
+    match through {
+        Through::TestListener => "test-traffic",
+        Through::ProductionListener => "production-traffic",
     }
 }
 
@@ -113,11 +160,14 @@ pub fn requests_reach(
 pub enum Leads<'a> {
     /// To this target group, by whatever rule of the listener.
     ToGroup(&'a TargetGroupArn),
-    /// By this rule, which ECS points at green.
-    ByRule(&'a ListenerRule),
+    /// By this rule, which ECS points at green: at one of these two target groups or at the other.
+    ByRule {
+        /// The rule.
+        rule: &'a ListenerRule,
+        /// The service's target groups.
+        groups: &'a [&'a TargetGroupArn; 2],
+    },
 }
-
-const SUBJECTS: [&str; 2] = ["test-traffic", "production-traffic"];
 
 /// Whether a gate's function can reach the listener, and may send it what is configured; `function` is the one that asks.
 pub fn gate_address(
@@ -128,7 +178,7 @@ pub fn gate_address(
     listener: &Listener,
     function: &Read<Function>,
 ) {
-    let subject = SUBJECTS[usize::from(through == Through::ProductionListener)];
+    let subject = subject(through);
     if traffic.requests.is_empty() {
         return;
     }
@@ -177,24 +227,6 @@ pub fn gate_address(
     }
 }
 
-/// The listener of a rule, where a service names both.
-pub fn rule_differs(
-    checks: &mut Checks,
-    place: &str,
-    production: Option<&TrafficRule>,
-    test: Option<&TrafficRule>,
-) {
-    if let (Some(production), Some(test)) = (production, test)
-        && production == test
-    {
-        checks.wrong(
-            LISTENERS,
-            format!("service `{place}` names one rule for production and for test traffic, `{}`, expected two", production.as_str()),
-            "another rule as `TestListenerRule` in the service's `AdvancedConfiguration`, such as one of a listener of its own",
-        );
-    }
-}
-
 fn authority(listener: &Listener) -> String {
     let is_default = matches!(
         (listener.protocol.as_str(), listener.port),
@@ -219,15 +251,11 @@ fn literal_headers<'a>(traffic: &'a Traffic, request: &'a Request) -> Vec<(&'a s
     .collect()
 }
 
-/// `…:targetgroup/shop-blue/0123456789abcdef` is `shop-blue`.
-fn name_of(group: &TargetGroupArn) -> &str {
-    group.as_str().split('/').nth(1).unwrap_or(group.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::observed::RuleCondition;
 
     fn group(name: &str) -> TargetGroupArn {
         format!("arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/{name}/0123456789abcdef").parse().unwrap()
@@ -271,37 +299,6 @@ mod tests {
             .iter()
             .map(|one| one.sentence.as_str())
             .collect()
-    }
-
-    #[test]
-    fn what_serves_is_behind_both_listeners() {
-        let arn: ListenerArn = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/web/0123456789abcdef/0123456789abcdef".parse().unwrap();
-        let check = |rules: &[ListenerRule], expected: &[&str]| {
-            let mut checks = Checks::default();
-            listener_serves(
-                &mut checks,
-                "the group",
-                Through::TestListener,
-                &arn,
-                rules,
-                &group("blue"),
-            );
-            assert_eq!(sentences(&checks), expected);
-        };
-        check(&default(&[("blue", 1)]), &[]);
-        check(&default(&[("blue", 90), ("green", 10)]), &[]);
-        check(
-            &default(&[("blue", 0), ("green", 1)]),
-            &[
-                "the test listener of the group forwards to `green`, and production's tasks are in `blue`: CodeDeploy would refuse a deployment with `Primary taskset target group must be behind listener`",
-            ],
-        );
-        check(
-            &[],
-            &[
-                "the test listener of the group forwards to no target group, and production's tasks are in `blue`: CodeDeploy would refuse a deployment with `Primary taskset target group must be behind listener`",
-            ],
-        );
     }
 
     #[test]
@@ -388,5 +385,64 @@ mod tests {
                 "pipeline `w`: `/orders` meets the default rule of the test listener, which forwards to `other` (weight 1): an answer may come from elsewhere than production's target group `blue`",
             ],
         );
+    }
+
+    fn pinned(priority: &str, path: &str, to: &str) -> ListenerRule {
+        ListenerRule {
+            priority: priority.to_owned(),
+            conditions: vec![RuleCondition::Path(vec![path.to_owned()])],
+            actions: vec![RuleAction::Forward(vec![(group(to), 1)])],
+        }
+    }
+
+    fn reach(rules: &[ListenerRule], leads: &Leads<'_>) -> Vec<String> {
+        let mut checks = Checks::default();
+        let of = listener("HTTP", false);
+        let through = Through::TestListener;
+        requests_reach(&mut checks, "w", &traffic(""), through, &of, rules, leads);
+        let line = |one: &crate::doctor::Finding| {
+            let remedy = one.remedy.as_deref().unwrap_or_default();
+            format!("{} {} {remedy}", one.severity.code(), one.sentence)
+        };
+        checks.findings.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_rule_that_comes_first_keeps_a_request_from_green() {
+        let both = [&group("blue"), &group("green")];
+        let of_service = default(&[("blue", 1)]);
+        let leads = Leads::ByRule {
+            rule: &of_service[0],
+            groups: &both,
+        };
+        let with = |rule: ListenerRule| [of_service.clone(), vec![rule]].concat();
+        assert_eq!(reach(&of_service, &leads), Vec::<String>::new());
+        assert_eq!(
+            reach(&with(pinned("1", "/other", "blue")), &leads),
+            Vec::<String>::new()
+        );
+        for to in ["blue", "green", "other"] {
+            let found = reach(&with(pinned("1", "/orders", to)), &leads);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(
+                found[0].starts_with("wrong pipeline `w`: `/orders` meets rule 1"),
+                "{found:?}"
+            );
+            assert!(found[0].ends_with("that one alone at green"), "{found:?}");
+        }
+        let leads = Leads::ToGroup(both[0]);
+        let found = reach(&with(pinned("1", "/orders", "blue")), &leads);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with("doubt pipeline `w`: `/orders` meets rule 1"),
+            "{found:?}"
+        );
+        // On a listener of several services a rule is all that leads to one.
+        let shared = [
+            default(&[("other", 1)]),
+            vec![pinned("1", "/orders", "blue")],
+        ]
+        .concat();
+        assert_eq!(reach(&shared, &leads), Vec::<String>::new());
     }
 }

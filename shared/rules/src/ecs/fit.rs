@@ -140,6 +140,26 @@ pub enum Mismatch {
         /// The service.
         service: String,
     },
+    /// Neither may a task stop before another one starts, nor the other way round.
+    #[error(
+        "service `{service}` keeps at least {least} of its {desired} tasks healthy (`minimumHealthyPercent` {minimum}, rounded up) and runs at \
+         most {most} (`maximumPercent` {maximum}, rounded down), so a rolling update could neither stop nor start one (hint: `MaximumPercent: \
+         200` in the service's `DeploymentConfiguration`)"
+    )]
+    NoRoom {
+        /// The service.
+        service: String,
+        /// Its desired count.
+        desired: u64,
+        /// `minimumHealthyPercent`
+        minimum: u64,
+        /// `maximumPercent`
+        maximum: u64,
+        /// How many tasks stay healthy.
+        least: u64,
+        /// How many tasks run at most.
+        most: u64,
+    },
     /// Another stack deploys to the service.
     #[error(
         "service `{service}` runs `{revision}`, which stack `{other}` registered, expected one stack for a service (hint: take the \
@@ -297,12 +317,38 @@ pub fn fits_rolling(pipeline: &Pipeline, service: &Service) -> Result<(), Mismat
             remedy: "put the service behind a load balancer",
         });
     }
+    has_room(&place, service)?;
     match pipeline.without_rollback {
         WithoutRollback::Refused if !service.configuration.rolls_back() => {
             Err(Mismatch::NothingRollsBack { service: place })
         }
         WithoutRollback::Refused | WithoutRollback::Accepted => Ok(()),
     }
+}
+
+/// Whether a task more or a task less is allowed during an update (ECS API Reference, DeploymentConfiguration). A daemon's tasks are
+/// counted by its instances.
+fn has_room(place: &str, service: &Service) -> Result<(), Mismatch> {
+    let percent = |stated: Option<i32>, default: u64| {
+        let stated = stated.and_then(|percent| u64::try_from(percent).ok());
+        stated.unwrap_or(default)
+    };
+    let minimum = percent(service.configuration.minimum_healthy_percent, 100);
+    let maximum = percent(service.configuration.maximum_percent, 200);
+    let desired = u64::try_from(service.desired_count).unwrap_or_default();
+    let (least, most) = ((desired * minimum).div_ceil(100), desired * maximum / 100);
+    let is_daemon = service.scheduling_strategy.as_deref() == Some("DAEMON");
+    if desired == 0 || is_daemon || least < desired || most > desired {
+        return Ok(());
+    }
+    Err(Mismatch::NoRoom {
+        service: place.to_owned(),
+        desired,
+        minimum,
+        maximum,
+        least,
+        most,
+    })
 }
 
 fn must_be_called(place: &str, hooks: &[Hook], needed: &Needed<'_>) -> Result<(), Mismatch> {

@@ -13,6 +13,8 @@ pub struct Hook {
     pub stages: Vec<Stage>,
     /// How long it may take in all; none where ECS states nothing, and its default of 24 hours holds.
     pub timeout: Option<Duration>,
+    /// Whether the deployment goes on when that time is up (`action` is `CONTINUE`); else ECS rolls back.
+    pub goes_on: bool,
 }
 
 /// What a hook does. One without a function's ARN is a pause: DescribeServices was seen to return nothing but the stages of one.
@@ -66,6 +68,7 @@ mod tests {
                 },
                 stages: vec![Stage::PreScaleUp],
                 timeout: None,
+                goes_on: false,
             };
             assert_eq!(hook.calls(OURS, &Stage::PreScaleUp), expected, "{function}");
             assert!(!hook.calls(OURS, &Stage::PostScaleUp), "{function}");

@@ -24,7 +24,7 @@ pub const STARTED_BY: &str = "greenlight-native/";
 /// A hook may take no longer than a stage (ECS Developer Guide, "Lambda lifecycle hooks").
 const HOOK_AT_MOST: Duration = Duration::from_secs(24 * 60 * 60);
 /// What is kept of a hook's time for stopping the task and answering; of a short one half.
-const MARGIN: Duration = Duration::from_secs(2 * 60);
+pub(crate) const MARGIN: Duration = Duration::from_secs(2 * 60);
 /// A migration that ends soon is answered soon, and one that takes an hour costs no invocation every few seconds.
 const SOON: Duration = Duration::from_secs(15);
 const LATER: Duration = Duration::from_secs(30);

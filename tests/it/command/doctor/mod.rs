@@ -1,5 +1,7 @@
 //! `greenlight doctor` in worlds that are right, and in worlds with one mistake each: it names that one, and nothing else.
 
+mod denied;
+mod of_ecs;
 mod of_group;
 mod of_revision;
 mod of_roles;
@@ -9,6 +11,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use self::of_ecs::{hooks, rules, set_breaker};
 use self::of_group::{groups, pairs, update_group};
 use self::of_revision::{images, revisions};
 use self::of_roles::{deny, roles};
@@ -118,7 +121,12 @@ fn serve(world: &str, parameter: Option<&str>) -> Local {
         .chain(parameter)
         .flat_map(|one| ["--parameter", one])
         .collect();
-    Local::with(world, &options)
+    let local = Local::with(world, &options);
+    // The scenarios' native services have no circuit breaker.
+    if world.starts_with("native-") {
+        set_breaker(&local, true);
+    }
+    local
 }
 
 /// Severity, subject and sentence of each finding, and the exit status.
@@ -173,6 +181,8 @@ fn a_wrong_world_has_its_mistake_and_no_other() {
         images(),
         revisions(),
         services(),
+        hooks(),
+        rules(),
         stacks(),
     ]
     .into_iter()

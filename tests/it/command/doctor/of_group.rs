@@ -129,22 +129,32 @@ pub(super) fn pairs() -> Vec<Wrong> {
         in_account(
             "another deployer",
             "ship",
-            |local| {
-                let mut body = group();
-                let content = json!({ "version": 0.0, "Resources": [{ "TargetService": { "Type": "AWS::ECS::Service", "Properties": {
-                    "TaskDefinition": "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:1",
-                    "LoadBalancerInfo": { "ContainerName": "web", "ContainerPort": 8080 },
-                } } }] });
-                body["description"] = json!("by the old script");
-                body["revision"] = json!({ "revisionType": "AppSpecContent", "appSpecContent": { "content": content.to_string() } });
-                let id = local.call("codedeploy", "CodeDeploy_20141006.CreateDeployment", &body)["deploymentId"].clone();
-                let stop = json!({ "deploymentId": id, "autoRollbackEnabled": false });
-                local.call("codedeploy", "CodeDeploy_20141006.StopDeployment", &stop);
-            },
+            |local| deploy_by_script(local, false),
+            "doubt second-deployer",
+            "described as `by the old script`",
+        ),
+        in_account(
+            "another deployer that was rolled back",
+            "ship",
+            |local| deploy_by_script(local, true),
             "doubt second-deployer",
             "described as `by the old script`",
         ),
     ]
+}
+
+/// Deploys by hand, and stops it.
+fn deploy_by_script(local: &Local, rolls_back: bool) {
+    let mut body = group();
+    let content = json!({ "version": 0.0, "Resources": [{ "TargetService": { "Type": "AWS::ECS::Service", "Properties": {
+        "TaskDefinition": "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:1",
+        "LoadBalancerInfo": { "ContainerName": "web", "ContainerPort": 8080 },
+    } } }] });
+    body["description"] = json!("by the old script");
+    body["revision"] = json!({ "revisionType": "AppSpecContent", "appSpecContent": { "content": content.to_string() } });
+    let made = local.call("codedeploy", "CodeDeploy_20141006.CreateDeployment", &body);
+    let stop = json!({ "deploymentId": made["deploymentId"], "autoRollbackEnabled": rolls_back });
+    local.call("codedeploy", "CodeDeploy_20141006.StopDeployment", &stop);
 }
 
 fn test_listener_on_green(local: &Local) {

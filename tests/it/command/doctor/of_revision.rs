@@ -126,6 +126,28 @@ pub(super) fn revisions() -> Vec<Wrong> {
             "the group `/ecs/gone`, which does not exist",
         ),
         in_latest(
+            "log group of another Region",
+            |local| {
+                register(local, |definition| {
+                    definition["containerDefinitions"][0]["logConfiguration"]["options"]["awslogs-region"] =
+                        json!("eu-west-1");
+                });
+            },
+            "not_known logs",
+            "it is of the Region `eu-west-1`",
+        ),
+        in_latest(
+            "tasks on ARM64",
+            |local| {
+                register(local, |definition| {
+                    definition["runtimePlatform"] =
+                        json!({ "cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX" });
+                });
+            },
+            "not_known architecture",
+            "is made for `linux/arm64`, which the tasks run on, is not known",
+        ),
+        in_latest(
             "port",
             |local| {
                 register(local, |definition| {

@@ -58,11 +58,65 @@ pub(super) fn roles() -> Vec<Wrong> {
                     local,
                     "DetachRolePolicy",
                     "ecsTaskExecutionRole",
-                    "AmazonECSTaskExecutionRolePolicy",
+                    "service-role/AmazonECSTaskExecutionRolePolicy",
                 )
             },
             "wrong roles",
             "`ecr:BatchGetImage`",
+        ),
+        in_account(
+            "execution role may not look for layers",
+            "ship",
+            |local| deny(local, "ecsTaskExecutionRole", "ecr:BatchCheckLayer*"),
+            "wrong roles",
+            "deny `ecr:BatchCheckLayerAvailability`",
+        ),
+        in_account(
+            "execution role may not write the log",
+            "ship",
+            |local| deny(local, "ecsTaskExecutionRole", "logs:PutLogEvents"),
+            "wrong roles",
+            "deny `logs:PutLogEvents` on `arn:aws:logs:eu-central-1:111122223333:log-group:/ecs/shop-web:*`",
+        ),
+        in_account(
+            "service role may not change rules",
+            "ship",
+            |local| {
+                deny(
+                    local,
+                    "CodeDeployRoleForECS",
+                    "elasticloadbalancing:ModifyRule",
+                )
+            },
+            "wrong roles",
+            "deny `elasticloadbalancing:ModifyRule`",
+        ),
+        in_account(
+            "service role may not see rules",
+            "ship",
+            |local| {
+                deny(
+                    local,
+                    "CodeDeployRoleForECS",
+                    "elasticloadbalancing:DescribeRules",
+                )
+            },
+            "wrong roles",
+            "deny `elasticloadbalancing:DescribeRules`",
+        ),
+        in_account(
+            "infrastructure role on the group of green",
+            "native-canary",
+            |local| {
+                deny_on(
+                    local,
+                    "ecsInfrastructureRole",
+                    "elasticloadbalancing:RegisterTargets",
+                    "arn:aws:elasticloadbalancing:*:*:targetgroup/*-green/*",
+                );
+            },
+            "wrong roles",
+            "deny `elasticloadbalancing:RegisterTargets`",
         ),
         in_account(
             "a hook that cannot answer",
@@ -104,7 +158,11 @@ fn trust(local: &Local, role: &str, service: &str) {
 }
 
 pub(super) fn deny(local: &Local, role: &str, action: &str) {
-    let policy = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Deny", "Action": action, "Resource": "*" }] });
+    deny_on(local, role, action, "*");
+}
+
+fn deny_on(local: &Local, role: &str, action: &str, resource: &str) {
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Deny", "Action": action, "Resource": resource }] });
     let policy = policy.to_string();
     let members = [
         ("Action", "PutRolePolicy"),
@@ -116,7 +174,7 @@ pub(super) fn deny(local: &Local, role: &str, action: &str) {
 }
 
 fn attach(local: &Local, action: &str, role: &str, policy: &str) {
-    let policy = format!("arn:aws:iam::aws:policy/service-role/{policy}");
+    let policy = format!("arn:aws:iam::aws:policy/{policy}");
     local.query(
         "iam",
         IAM,

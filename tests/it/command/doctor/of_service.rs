@@ -66,15 +66,19 @@ pub(super) fn files() -> Vec<Wrong> {
     ]
 }
 
-/// Changes how ECS deploys to the service.
-fn configure(local: &Local, change: fn(&mut Value)) {
+pub(super) fn describe(local: &Local) -> Value {
     let describe = json!({ "cluster": "prod", "services": ["web"] });
     let answer = local.call(
         "ecs",
         "AmazonEC2ContainerServiceV20141113.DescribeServices",
         &describe,
     );
-    let mut configuration = answer["services"][0]["deploymentConfiguration"].clone();
+    answer["services"][0].clone()
+}
+
+/// Changes how ECS deploys to the service.
+pub(super) fn configure(local: &Local, change: impl FnOnce(&mut Value)) {
+    let mut configuration = describe(local)["deploymentConfiguration"].clone();
     change(&mut configuration);
     let update =
         json!({ "cluster": "prod", "service": "web", "deploymentConfiguration": configuration });
@@ -147,7 +151,7 @@ pub(super) fn services() -> Vec<Wrong> {
                 });
             },
             "wrong hooks",
-            "may take 5 minutes, and the pipeline's migration 30",
+            "may take 5 minutes, and the migration with its end up to 32",
         ),
         in_account(
             "role that is gone",

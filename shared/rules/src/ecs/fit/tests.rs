@@ -42,6 +42,7 @@ fn hook(text: &str) -> Hook {
         },
         stages: vec![Stage::of(stage)],
         timeout: None,
+        goes_on: false,
     }
 }
 
@@ -261,4 +262,38 @@ fn two_stacks_one_service_another_stacks_service_is_refused() {
     assert_eq!(check(&of("greenlight")), "fits");
     assert_eq!(check(&serves(serde_json::Value::Null)), "fits");
     assert_snapshot!(check(&of("other")), @"service `prod/web` runs `arn:aws:ecs:eu-central-1:111122223333:task-definition/web:7`, which stack `other` registered, expected one stack for a service (hint: take the pipeline out of one of them; where `other` is gone, `aws ecs untag-resource --tag-keys greenlight:stack --resource-arn arn:aws:ecs:eu-central-1:111122223333:task-definition/web:7`)");
+}
+
+#[test]
+fn a_rolling_update_that_can_neither_stop_nor_start_a_task_is_refused() {
+    let with = |desired: i32, minimum: Option<i32>, maximum: Option<i32>| {
+        let mut service = protected();
+        service.desired_count = desired;
+        service.configuration.minimum_healthy_percent = minimum;
+        service.configuration.maximum_percent = maximum;
+        service
+    };
+    for (desired, minimum, maximum, fits) in [
+        (4, None, None, true),
+        (4, Some(100), Some(200), true),
+        (4, Some(75), Some(110), true),
+        (4, Some(90), Some(125), true),
+        (4, Some(90), Some(110), false),
+        (10, Some(90), Some(100), true),
+        (1, Some(50), Some(100), false),
+        (1, Some(0), Some(100), true),
+        (2, Some(50), Some(100), true),
+        (0, Some(100), Some(100), true),
+    ] {
+        let said = on_rolling("", &with(desired, minimum, maximum));
+        assert_eq!(
+            said == "fits",
+            fits,
+            "{desired} {minimum:?} {maximum:?}: {said}"
+        );
+    }
+    let mut daemon = with(4, Some(90), Some(110));
+    daemon.scheduling_strategy = Some("DAEMON".to_owned());
+    assert_eq!(on_rolling("", &daemon), "fits");
+    assert_snapshot!(on_rolling("", &with(4, Some(90), Some(110))), @"service `prod/web` keeps at least 4 of its 4 tasks healthy (`minimumHealthyPercent` 90, rounded up) and runs at most 4 (`maximumPercent` 110, rounded down), so a rolling update could neither stop nor start one (hint: `MaximumPercent: 200` in the service's `DeploymentConfiguration`)");
 }

@@ -134,6 +134,7 @@ fn only_roles_of_others_are_asked_about() {
         },
         stages: vec![Stage::PreScaleUp],
         timeout: None,
+        goes_on: false,
     };
     let check = FUNCTION.replace("migrate", "check");
     let of = |hooks: Vec<Hook>| {

@@ -118,6 +118,7 @@ fn the_time_is_the_pipelines_and_no_longer_than_its_hooks() {
         },
         stages: vec![Stage::of(stage)],
         timeout: minutes.map(|minutes| Duration::from_secs(60 * minutes)),
+        goes_on: false,
     };
     let at = "PRE_SCALE_UP";
     for (hooks, expected) in [
