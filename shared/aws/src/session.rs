@@ -1,5 +1,6 @@
 //! What every client needs once: region, credentials, one HTTPS connector, how long to wait and how often to try.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
@@ -77,7 +78,10 @@ impl Session {
             "given",
         );
         // Without TLS no certificate is checked, so a machine without root certificates will do.
-        let trusted = TrustStore::default().with_native_roots(!endpoint.url.starts_with("http://"));
+        let trusted = match endpoint.url.starts_with("http://") {
+            true => TrustStore::empty(),
+            false => trust_store(),
+        };
         let config = SdkConfig::builder()
             .behavior_version(behavior_version())
             .endpoint_url(endpoint.url)
@@ -106,7 +110,36 @@ pub(crate) fn of_environment() -> ConfigLoader {
 
 /// The connector of this environment: its proxies, and the system's certificates.
 pub(crate) fn connector() -> SharedHttpClient {
-    http_client(Patience::STANDARD, ProxyConfig::from_env(), trust_store())
+    let trusted = match only_plain_http(std::env::vars_os()) {
+        true => TrustStore::empty(),
+        false => trust_store(),
+    };
+    http_client(Patience::STANDARD, ProxyConfig::from_env(), trusted)
+}
+
+/// With these the SDK may ask another address than `AWS_ENDPOINT_URL`.
+const MAY_LEAD_ELSEWHERE: [&str; 2] = [
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+];
+
+/// Whether the environment sends every call to an address without TLS, as the rehearsal's does: then certificates
+/// would be read, which is most of what a function does before its first call, and never used. The address of one service
+/// (`AWS_ENDPOINT_URL_ECS`) or of a profile may be another one, and so may a proxy's.
+fn only_plain_http(variables: impl Iterator<Item = (OsString, OsString)>) -> bool {
+    let mut plain = false;
+    for (name, value) in variables {
+        let name = name.to_string_lossy().to_ascii_uppercase();
+        if name == "AWS_ENDPOINT_URL" {
+            plain = value.to_string_lossy().starts_with("http://");
+        } else if name.starts_with("AWS_ENDPOINT_URL_")
+            || name.ends_with("_PROXY")
+            || MAY_LEAD_ELSEWHERE.contains(&name.as_str())
+        {
+            return false;
+        }
+    }
+    plain
 }
 
 /// Pinned, so that an update of the SDK's crates changes no behaviour by itself.
@@ -166,4 +199,47 @@ fn retries(patience: Patience) -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(patience.attempts)
         .with_max_backoff(patience.longest_pause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_are_left_out_only_where_every_call_goes_without_tls() {
+        let plain = ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566");
+        for (variables, expected) in [
+            (vec![], false),
+            (vec![("AWS_REGION", "eu-central-1")], false),
+            (vec![plain], true),
+            (vec![("AWS_ENDPOINT_URL", "https://127.0.0.1")], false),
+            (
+                vec![
+                    plain,
+                    (
+                        "AWS_ENDPOINT_URL_ECS",
+                        "https://ecs.eu-central-1.amazonaws.com",
+                    ),
+                ],
+                false,
+            ),
+            (vec![("https_proxy", "https://proxy:3128"), plain], false),
+            (
+                vec![plain, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")],
+                false,
+            ),
+            (
+                vec![
+                    plain,
+                    ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "https://10.0.0.1/"),
+                ],
+                false,
+            ),
+        ] {
+            let given = variables
+                .iter()
+                .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+            assert_eq!(only_plain_http(given), expected, "{variables:?}");
+        }
+    }
 }
