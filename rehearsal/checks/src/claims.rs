@@ -8,7 +8,9 @@ mod service_deployments;
 mod traffic;
 
 pub use always::{nothing_broke, permitted, permitted_without, production_answered, sound};
-pub use answers::{aws_answered, called_after, hooks_of_the_rollback, invocations_say};
+pub use answers::{
+    aws_answered, called, called_after, hooks_of_the_rollback, invocations_say, told_after,
+};
 pub use deployments::{
     LIFECYCLE_EVENTS, all_succeeded, called_alone, ended, failed, migrated_before_test_traffic,
     of_pushes, pinned_in, started, taken_back,

@@ -1,5 +1,7 @@
 //! What AWS answered, and what functions answered.
 
+use std::ops::Range;
+
 use record::{HookCall, Record};
 
 use super::{expect, list, numbered, owned};
@@ -43,6 +45,36 @@ pub fn called_after(function: &str, operation: &str, next: &str) -> Expectation 
         let last = last.ok_or_else(|| format!("it never called `{operation}`"))?;
         let found = calls.get(last + 1).copied().unwrap_or("nothing");
         expect(found == next, || found.to_owned())
+    })
+}
+
+/// How often a function called an operation, whatever AWS answered.
+pub fn called(function: &str, operation: &str, count: usize) -> Expectation {
+    let claim = format!("{function} called `{operation}` {count} time(s)");
+    let (function, operation) = (function.to_owned(), operation.to_owned());
+    Expectation::new(claim, move |record| {
+        let calls = record.aws_calls.iter().filter(|call| {
+            call.operation == operation && call.function.as_deref() == Some(&function)
+        });
+        let found = calls.count();
+        expect(found == count, || format!("{found} time(s)"))
+    })
+}
+
+/// A message with this outcome was published so many seconds after the first occurrence of an event.
+pub fn told_after(outcome: &str, moment: &str, seconds: Range<u64>) -> Expectation {
+    let (from, to) = (seconds.start, seconds.end);
+    let claim = format!("the message `{outcome}` came {from} to {to} seconds after `{moment}`");
+    let (outcome, moment) = (outcome.to_owned(), moment.to_owned());
+    Expectation::new(claim, move |record| {
+        let message = record.message(&outcome);
+        let message = message.ok_or("there was no such message")?;
+        let mut moments = record.timeline.iter();
+        let moment = moments.find(|one| one.what == moment);
+        let moment = moment.ok_or("it never happened")?;
+        let took = record.simulated.since(message.at).as_secs_f64() - moment.seconds;
+        let is_in = took >= from as f64 && took <= to as f64;
+        expect(is_in, || format!("{took:.0}"))
     })
 }
 

@@ -18,7 +18,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Vec<Expectation>>) ->
 }
 
 /// The sentences with arguments. Those of a history come first: `UPDATE=1` writes them.
-pub(super) const FORMS: [Form; 37] = [
+pub(super) const FORMS: [Form; 39] = [
     form(
         "deployments of `SERVICE`: [rollback to] VERSION STATUS [ERROR-CODE], …",
         |text| {
@@ -174,6 +174,15 @@ pub(super) const FORMS: [Form; 37] = [
             Some(vec![claims::called_after(function, operation, next)])
         },
     ),
+    form("FUNCTION called `OPERATION` N time(s)", |text| {
+        let (function, rest) = text.split_once(" called `")?;
+        let (operation, count) = rest.strip_suffix(" time(s)")?.split_once("` ")?;
+        Some(vec![claims::called(
+            function,
+            operation,
+            count.parse().ok()?,
+        )])
+    }),
     form("N invocation(s) of FUNCTION said `TEXT`, …", |text| {
         let (count, rest) = text.split_once(" invocation(s) of ")?;
         let (function, texts) = rest.split_once(" said ")?;
@@ -192,6 +201,17 @@ pub(super) const FORMS: [Form; 37] = [
         let (outcome, texts) = text.strip_prefix("the message `")?.split_once("` says ")?;
         Some(claims::message_says(outcome, &texts_of(texts)?))
     }),
+    form(
+        "the message `OUTCOME` came N to N seconds after `MOMENT`",
+        |text| {
+            let (outcome, rest) = text.strip_prefix("the message `")?.split_once("` came ")?;
+            let (seconds, moment) = rest.split_once(" seconds after `")?;
+            let (from, to) = seconds.split_once(" to ")?;
+            let seconds = from.parse().ok()?..to.parse().ok()?;
+            let moment = moment.strip_suffix('`')?;
+            Some(vec![claims::told_after(outcome, moment, seconds)])
+        },
+    ),
     form("a reconciliation ended with `REASON`", |text| {
         let reason = text
             .strip_prefix("a reconciliation ended with `")?
