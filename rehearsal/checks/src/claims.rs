@@ -1,12 +1,16 @@
 //! Claims that several scenarios share.
 
 mod always;
+mod answers;
 mod deployments;
 mod messages;
 mod service_deployments;
 mod traffic;
 
 pub use always::{nothing_broke, permitted, permitted_without, production_answered, sound};
+pub use answers::{
+    aws_answered, called, called_after, hooks_of_the_rollback, invocations_say, told_after,
+};
 pub use deployments::{
     LIFECYCLE_EVENTS, all_succeeded, called_alone, ended, failed, migrated_before_test_traffic,
     of_pushes, pinned_in, started, taken_back,
@@ -17,6 +21,8 @@ pub use service_deployments::{
     is_lifecycle_event, pauses, shares,
 };
 pub use traffic::{only_blue, shifted};
+
+use record::{Deployment, Record};
 
 /// The result of a check: the finding, if the claim does not hold.
 pub fn expect(holds: bool, found: impl FnOnce() -> String) -> Result<(), String> {
@@ -42,4 +48,15 @@ pub fn list(items: &[impl AsRef<str>]) -> String {
     } else {
         items.join(", ")
     }
+}
+
+fn numbered(record: &Record, number: usize) -> Result<&Deployment, String> {
+    let deployment = number
+        .checked_sub(1)
+        .and_then(|at| record.deployments.get(at));
+    deployment.ok_or_else(|| "there was no such deployment".to_owned())
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
 }

@@ -1,10 +1,10 @@
 //! Deployments that ECS itself carries out: their stages, hooks, shares of production and reasons.
 
+use record::Deployment;
 use record::timeline::{Event, ListenerKind};
-use record::{Deployment, Record};
 
 use super::deployments::LIFECYCLE_EVENTS;
-use super::{expect, list};
+use super::{expect, list, numbered, owned};
 use crate::Expectation;
 
 /// The lifecycle stages of a service deployment, in order (ECS Developer Guide, "Amazon ECS blue/green service deployments
@@ -158,15 +158,4 @@ pub fn ended_at(deployment: &Deployment, status: &str, failed: Option<&str>) -> 
             list(&stages.collect::<Vec<_>>())
         )
     })
-}
-
-fn numbered(record: &Record, number: usize) -> Result<&Deployment, String> {
-    let deployment = number
-        .checked_sub(1)
-        .and_then(|at| record.deployments.get(at));
-    deployment.ok_or_else(|| "there was no such deployment".to_owned())
-}
-
-fn owned(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|&text| text.to_owned()).collect()
 }

@@ -14,6 +14,7 @@ use local_aws::pause::Pause;
 use local_aws::world::World;
 use serde_json::{Value, json};
 
+use super::console::Refused;
 use super::{forge, person, service_deployments};
 use crate::scenario::{DeliveryFaults, Impossible, Moment, Operation, Queued, Reached, Step};
 use crate::traffic::Traffic;
@@ -96,6 +97,10 @@ impl<'a> Script<'a> {
             Step::Operate { service, operation } => {
                 self.possible(operate(world, service, operation).await)?;
             }
+            Step::Try(step) => match Box::pin(self.act(step)).await {
+                Err(error) if error.is::<Refused>() => {}
+                done => done?,
+            },
             Step::Desire { service, count } => person::desire(world, service, *count).await?,
             Step::KeepPath { service, path } => person::keep_path(world, service, path)?,
             Step::Forge { service, forgery } => forge::forge(world, service, *forgery).await?,
@@ -209,6 +214,9 @@ async fn operate(world: &World, service: &str, operation: &Operation) -> anyhow:
             service_deployments::answer_pause(world, service, *action).await
         }
         Operation::PutRuleBack => service_deployments::put_rule_back(world, service),
+        Operation::SetBakeTime(minutes) => {
+            service_deployments::set_bake_time(world, service, *minutes).await
+        }
         Operation::MoveToEcs(how) => person::move_to_ecs(world, service, how).await,
     }
 }

@@ -1,6 +1,8 @@
 //! Calls of people, as the console or the AWS CLI makes them.
 
-use anyhow::{anyhow, bail};
+use std::fmt::{Display, Formatter};
+
+use anyhow::anyhow;
 use axum::body::Body;
 use axum::http::Request;
 use hyper_util::client::legacy::Client;
@@ -12,7 +14,22 @@ use serde_json::Value;
 const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIAPERSON/20260101/eu-central-1/aws/aws4_request, \
                       SignedHeaders=host, Signature=00";
 
-/// Returns the response.
+/// AWS answered a call with an error.
+#[derive(Debug)]
+pub(super) struct Refused {
+    target: String,
+    answer: String,
+}
+
+impl Display for Refused {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` was refused: {}", self.target, self.answer)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Returns the response; the error is `Refused` where AWS answered with one.
 pub(super) async fn call(world: &World, target: &str, request: &Value) -> anyhow::Result<Value> {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let request = Request::post(world.endpoint())
@@ -27,5 +44,7 @@ pub(super) async fn call(world: &World, target: &str, request: &Value) -> anyhow
     if is_well {
         return Ok(serde_json::from_slice(&body).unwrap_or_default());
     }
-    bail!("`{target}` was refused: {}", String::from_utf8_lossy(&body))
+    let answer = String::from_utf8_lossy(&body).into_owned();
+    let target = target.to_owned();
+    Err(Refused { target, answer }.into())
 }

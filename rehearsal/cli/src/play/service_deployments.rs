@@ -40,12 +40,34 @@ pub(super) async fn update(world: &World, service: &str, members: Value) -> anyh
     ask(world, "UpdateService", &request).await.map(drop)
 }
 
+/// UpdateService's `deploymentConfiguration` with the strategy as it is and another bake time, and nothing else.
+pub(super) async fn set_bake_time(
+    world: &World,
+    service: &str,
+    minutes: u64,
+) -> anyhow::Result<()> {
+    let managed = managed(world, service);
+    let managed = managed.with_context(|| format!("ECS does not deploy `{service}`"))?;
+    let strategy = managed.configuration.strategy.as_str();
+    let configuration = json!({ "strategy": strategy, "bakeTimeInMinutes": minutes });
+    let members = json!({ "deploymentConfiguration": configuration });
+    update(world, service, members).await
+}
+
 pub(super) async fn stop(world: &World, service: &str, then: AfterStop) -> anyhow::Result<()> {
     let stop_type = match then {
         AfterStop::RollBack => "ROLLBACK",
         AfterStop::LeaveEverything => "ABORT",
     };
-    let arn = under_way(world, service).await?;
+    // A console that was left open still offers to stop what has ended.
+    let listed = newest(world, service, json!(UNDER_WAY)).await?;
+    let arn = match listed {
+        Some(arn) => arn,
+        None => {
+            let ended = newest(world, service, json!([])).await?;
+            ended.with_context(|| format!("`{service}` was never deployed"))?
+        }
+    };
     let request = json!({ "serviceDeploymentArn": arn, "stopType": stop_type });
     ask(world, "StopServiceDeployment", &request)
         .await
@@ -94,13 +116,18 @@ pub(super) fn put_rule_back(world: &World, service: &str) -> anyhow::Result<()> 
 
 /// The ARN of the deployment that has not ended.
 async fn under_way(world: &World, service: &str) -> anyhow::Result<String> {
+    let newest = newest(world, service, json!(UNDER_WAY)).await?;
+    newest.with_context(|| format!("no deployment of `{service}` is under way"))
+}
+
+/// The ARN of the newest deployment with one of these statuses; of any status if there is none.
+async fn newest(world: &World, service: &str, status: Value) -> anyhow::Result<Option<String>> {
     let request = json!({
-        "cluster": cluster(world, service)?, "service": service, "status": UNDER_WAY,
+        "cluster": cluster(world, service)?, "service": service, "status": status,
     });
     let listed = ask(world, "ListServiceDeployments", &request).await?;
     let newest = listed["serviceDeployments"][0]["serviceDeploymentArn"].as_str();
-    let newest = newest.with_context(|| format!("no deployment of `{service}` is under way"))?;
-    Ok(newest.to_owned())
+    Ok(newest.map(str::to_owned))
 }
 
 fn cluster(world: &World, service: &str) -> anyhow::Result<String> {

@@ -70,6 +70,8 @@ pub(crate) enum Step {
         service: String,
         operation: Operation,
     },
+    /// The same by a person whom AWS may refuse it; the record says what it answered.
+    Try(Box<Step>),
     /// A person changes the desired count.
     Desire { service: String, count: u32 },
     /// A person adds a rule to the test listener: requests for this path keep going to the current target.
@@ -99,6 +101,41 @@ pub(crate) enum Step {
 }
 
 impl Step {
+    /// Whether it is a call of a person's to the API of what deploys a service.
+    fn may_be_refused(&self) -> bool {
+        match self {
+            Step::Stop { .. } | Step::Redeploy { .. } | Step::Operate { .. } => true,
+            Step::Push(_)
+            | Step::Replicate(_)
+            | Step::PushIndex(_)
+            | Step::DeliverAgain
+            | Step::Deliver(_)
+            | Step::Hold(_)
+            | Step::Release(_)
+            | Step::InjectDeliveryFaults(_)
+            | Step::Deny { .. }
+            | Step::Withdraw { .. }
+            | Step::Store(..)
+            | Step::LimitFargate(_)
+            | Step::EndWait { .. }
+            | Step::Register { .. }
+            | Step::Try(_)
+            | Step::Desire { .. }
+            | Step::KeepPath { .. }
+            | Step::Forge { .. }
+            | Step::Ask(_)
+            | Step::Alarm(..)
+            | Step::Until(_)
+            | Step::UntilIdle
+            | Step::Answers(_)
+            | Step::AnswersAt(..)
+            | Step::Pass(_)
+            | Step::Settle
+            | Step::Calm
+            | Step::Converge => false,
+        }
+    }
+
     /// The service that it names.
     pub(crate) fn service(&self) -> Option<&str> {
         match self {
@@ -110,6 +147,7 @@ impl Step {
             | Step::Desire { service, .. }
             | Step::KeepPath { service, .. }
             | Step::Forge { service, .. } => Some(service),
+            Step::Try(step) => step.service(),
             Step::Until(moment) | Step::AnswersAt(moment, _) => moment.service.as_deref(),
             Step::Push(_)
             | Step::Replicate(_)
@@ -171,6 +209,8 @@ pub(crate) enum Operation {
     AnswerPause(PauseAction),
     /// Infrastructure code lets the production rule forward to the first target group alone, as it created it.
     PutRuleBack,
+    /// UpdateService's `deploymentConfiguration` with the strategy as it is and this bake time in minutes, and nothing else.
+    SetBakeTime(u64),
     /// UpdateService's `deploymentController`, with all that ECS needs to deploy a service of CodeDeploy's.
     MoveToEcs(Moved),
 }

@@ -133,13 +133,7 @@ fn make_green_primary(codedeploy: &CodeDeploy, id: &str, group: &Group) {
     if let Some(green) = read(codedeploy, id).and_then(|(deployment, _)| deployment.green) {
         task_sets::make_primary(codedeploy, group, &green);
     }
-    if !codedeploy
-        .context
-        .assumptions
-        .hold(Assumption::ServiceRevisionChangesLater)
-    {
-        task_sets::follow_primary(codedeploy, group);
-    }
+    task_sets::follow_primary(codedeploy, group);
 }
 
 /// Records the end and starts the rollback, if one is due, at the same moment, so that no other deployment can start in

@@ -90,16 +90,9 @@ impl ServiceDeployment {
         }
         // A rolling deployment has no stages.
         if let Some(stage) = self.stage {
-            answer["lifecycleStage"] = json!(stage.shown(sources.assumptions));
+            answer["lifecycleStage"] = json!(stage.as_str());
         }
-        let hides = sources
-            .assumptions
-            .hold(Assumption::OnlyActiveHooksAreDescribed);
-        let hooks = self
-            .hooks
-            .iter()
-            .filter(|hook| !hides || hook.status.is_active());
-        let hooks: Vec<Value> = hooks.map(describe_hook).collect();
+        let hooks: Vec<Value> = self.hooks.iter().map(describe_hook).collect();
         if !hooks.is_empty() {
             answer["lifecycleHookDetails"] = json!(hooks);
         }
@@ -230,37 +223,10 @@ impl ServiceRevision {
     }
 }
 
-/// The task sets of a service of CODE_DEPLOY as service revisions, if it has any.
-pub fn of_code_deploy(ecs: &ecs::State, arn: &str) -> Option<ServiceRevision> {
-    let (_, digits) = arn.rsplit_once('/')?;
-    let (service, set) = ecs.task_set(&task_set_of(digits))?;
-    let is_it = service.controller.ecs().is_none()
-        && revision_arn(&service.cluster, &service.name, digits) == arn;
-    is_it.then(|| ServiceRevision {
-        digits: digits.to_owned(),
-        cluster: service.cluster.clone(),
-        service: service.name.clone(),
-        task_definition: set.task_definition.clone(),
-        launch_type: service.launch_type.clone(),
-        platform_version: set.platform_version.clone(),
-        network_configuration: set.network_configuration.clone(),
-        load_balancers: Vec::new(),
-        target_group: Some(set.load_balancer.target_group_arn.clone()),
-        production_rule: None,
-        created_at: set.created_at,
-    })
-}
-
 /// A service as DescribeServices returns it, with its deployments and service revisions.
 pub fn service(service: &Service, view: View<'_>, sources: Sources<'_>) -> Value {
     let mut answer = service.describe(view);
-    let shows = sources
-        .assumptions
-        .hold(Assumption::CodeDeployServicesHaveRevisions);
     let Some(managed) = service.controller.ecs() else {
-        if shows {
-            answer["currentServiceRevisions"] = revisions(service, sources);
-        }
         return answer;
     };
     let newest = sources
@@ -350,15 +316,9 @@ fn deployment(
     if !set.network_configuration.is_null() {
         put("networkConfiguration", set.network_configuration.clone());
     }
-    let is_native = newest.is_some_and(|newest| newest.configuration.strategy.is_native());
-    let hides = sources
-        .assumptions
-        .hold(Assumption::NativeServicesHaveNoRolloutState);
-    if !(is_native && hides) {
-        let (state, reason) = rollout(&set.id, digits, newest);
-        put("rolloutState", json!(state));
-        put("rolloutStateReason", json!(reason));
-    }
+    let (state, reason) = rollout(&set.id, digits, newest);
+    put("rolloutState", json!(state));
+    put("rolloutStateReason", json!(reason));
     Value::Object(answer)
 }
 

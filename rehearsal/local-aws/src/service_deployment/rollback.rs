@@ -48,8 +48,7 @@ pub(super) async fn play(
         });
     });
     // IN_PROGRESS comes again; only its reason and its id tell.
-    let named = named(deployments, &deployment, &to).to_owned();
-    announce::state_change(deployments, &deployment, &named, Change::InProgress, None);
+    announce::state_change(deployments, &deployment, &to, Change::InProgress, None);
     let outcome = match deployment.configuration.strategy {
         Strategy::Rolling => {
             task_sets::want_again(deployments, &deployment, &to);
@@ -63,7 +62,7 @@ pub(super) async fn play(
     match outcome {
         Ok(()) => {
             set_status(deployments, arn, Status::RollbackSuccessful, None);
-            announce::state_change(deployments, &deployment, &named, Change::Completed, None);
+            announce::state_change(deployments, &deployment, &to, Change::Completed, None);
         }
         Err(why) => {
             let reason = format!("Service deployment rollback failed because {why}");
@@ -71,22 +70,9 @@ pub(super) async fn play(
             let assumptions = &deployments.context.assumptions;
             if !assumptions.hold(Assumption::EndedEarlySendsNoEvent) {
                 let change = Change::Failed;
-                announce::state_change(deployments, &deployment, &named, change, Some(reason));
+                announce::state_change(deployments, &deployment, &to, change, Some(reason));
             }
         }
-    }
-}
-
-/// The revision whose digits the events of the rollback have.
-fn named<'d>(
-    deployments: &ServiceDeployments,
-    deployment: &'d ServiceDeployment,
-    to: &'d str,
-) -> &'d str {
-    let assumptions = &deployments.context.assumptions;
-    match assumptions.hold(Assumption::RollbackEventNamesTheFailedRevision) {
-        true => &deployment.target,
-        false => to,
     }
 }
 

@@ -1,7 +1,5 @@
 //! The lifecycle stages of a service deployment (ECS Developer Guide, "Amazon ECS blue/green service deployments workflow").
 
-use crate::assumption::{Assumption, Assumptions};
-
 /// A stage, in the order in which a deployment reaches it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
@@ -76,16 +74,6 @@ impl Stage {
             && self != Stage::TestTrafficShift
             && self != Stage::ProductionTrafficShift
     }
-
-    /// `lifecycleStage` of DescribeServiceDeployments. The API model's enum lacks PRE_PRODUCTION_TRAFFIC_SHIFT.
-    pub fn shown(self, assumptions: &Assumptions) -> &'static str {
-        let hidden = assumptions.hold(Assumption::PreProductionStageIsNotShown);
-        if hidden && self == Stage::PreProductionTrafficShift {
-            Stage::PostTestTrafficShift.as_str()
-        } else {
-            self.as_str()
-        }
-    }
 }
 
 #[cfg(test)]
@@ -107,15 +95,5 @@ mod tests {
             "SCALE_UP TEST_TRAFFIC_SHIFT PRODUCTION_TRAFFIC_SHIFT BAKE_TIME CLEAN_UP"
         );
         assert!(Stage::ALL.is_sorted());
-    }
-
-    #[test]
-    fn the_stage_that_the_model_lacks_is_shown_or_its_neighbour_is() {
-        let stage = Stage::PreProductionTrafficShift;
-        let assumed = [Assumption::PreProductionStageIsNotShown];
-        let (one, other) = (Assumptions::default(), Assumptions::from_iter(assumed));
-        assert_eq!(stage.shown(&one), "PRE_PRODUCTION_TRAFFIC_SHIFT");
-        assert_eq!(stage.shown(&other), "POST_TEST_TRAFFIC_SHIFT");
-        assert_eq!(Stage::BakeTime.shown(&other), "BAKE_TIME");
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use local_aws::assumption::Assumption;
 use local_aws::lambda::{Function, LogFormat, default_group};
 use serde_json::{Value, json};
 
@@ -32,13 +31,8 @@ pub(crate) fn function() -> Function {
 }
 
 pub(crate) async fn with_function() -> PausedWorld {
-    with_function_assuming(&[]).await
-}
-
-pub(crate) async fn with_function_assuming(assumed: &[Assumption]) -> PausedWorld {
     world(|settings| {
         settings.services.clear();
-        settings.assumptions = assumed.iter().copied().collect();
         settings.template.functions.push(function());
     })
     .await

@@ -18,7 +18,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Vec<Expectation>>) ->
 }
 
 /// The sentences with arguments. Those of a history come first: `UPDATE=1` writes them.
-pub(super) const FORMS: [Form; 33] = [
+pub(super) const FORMS: [Form; 39] = [
     form(
         "deployments of `SERVICE`: [rollback to] VERSION STATUS [ERROR-CODE], …",
         |text| {
@@ -144,6 +144,51 @@ pub(super) const FORMS: [Form; 33] = [
             Some(vec![claims::ended_because(positive(number)?, &texts)])
         },
     ),
+    form(
+        "hooks in the rollback of deployment N: FUNCTION at STAGE ANSWER, …",
+        |text| {
+            let rest = text.strip_prefix("hooks in the rollback of deployment ")?;
+            let (number, listed) = rest.split_once(": ")?;
+            let number = positive(number)?;
+            Some(vec![claims::hooks_of_the_rollback(number, &list(listed))])
+        },
+    ),
+    form(
+        "AWS answered ANSWER, … to `OPERATION` by FUNCTION | a person",
+        |text| {
+            let (answers, rest) = text.strip_prefix("AWS answered ")?.split_once(" to `")?;
+            let (operation, caller) = rest.split_once("` by ")?;
+            Some(vec![claims::aws_answered(
+                caller,
+                operation,
+                &list(answers),
+            )])
+        },
+    ),
+    form(
+        "after its last `OPERATION` FUNCTION called `OPERATION`",
+        |text| {
+            let rest = text.strip_prefix("after its last `")?;
+            let (operation, rest) = rest.split_once("` ")?;
+            let (function, next) = rest.strip_suffix('`')?.split_once(" called `")?;
+            Some(vec![claims::called_after(function, operation, next)])
+        },
+    ),
+    form("FUNCTION called `OPERATION` N time(s)", |text| {
+        let (function, rest) = text.split_once(" called `")?;
+        let (operation, count) = rest.strip_suffix(" time(s)")?.split_once("` ")?;
+        Some(vec![claims::called(
+            function,
+            operation,
+            count.parse().ok()?,
+        )])
+    }),
+    form("N invocation(s) of FUNCTION said `TEXT`, …", |text| {
+        let (count, rest) = text.split_once(" invocation(s) of ")?;
+        let (function, texts) = rest.split_once(" said ")?;
+        let (count, texts) = (count.parse().ok()?, texts_of(texts)?);
+        Some(vec![claims::invocations_say(count, function, &texts)])
+    }),
     form("messages: OUTCOME, …", |text| {
         let listed = text.strip_prefix("messages: ")?;
         Some(claims::messages(&list(listed)))
@@ -156,6 +201,17 @@ pub(super) const FORMS: [Form; 33] = [
         let (outcome, texts) = text.strip_prefix("the message `")?.split_once("` says ")?;
         Some(claims::message_says(outcome, &texts_of(texts)?))
     }),
+    form(
+        "the message `OUTCOME` came N to N seconds after `MOMENT`",
+        |text| {
+            let (outcome, rest) = text.strip_prefix("the message `")?.split_once("` came ")?;
+            let (seconds, moment) = rest.split_once(" seconds after `")?;
+            let (from, to) = seconds.split_once(" to ")?;
+            let seconds = from.parse().ok()?..to.parse().ok()?;
+            let moment = moment.strip_suffix('`')?;
+            Some(vec![claims::told_after(outcome, moment, seconds)])
+        },
+    ),
     form("a reconciliation ended with `REASON`", |text| {
         let reason = text
             .strip_prefix("a reconciliation ended with `")?

@@ -27,7 +27,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Step>) -> Form {
 }
 
 /// All forms of lines, except the moments of `until` and `when`.
-const FORMS: [Form; 36] = [
+const FORMS: [Form; 38] = [
     form("push index VERSION [to REPOSITORY] [as TAG, …]", |line| {
         let image = image(line.strip_prefix("push index ")?)?;
         let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
@@ -151,6 +151,11 @@ const FORMS: [Form; 36] = [
         let service = between(line, "put the production rule of ", " back")?;
         operate(service, Operation::PutRuleBack)
     }),
+    form("set the bake time of SERVICE to N minutes", |line| {
+        let rest = between(line, "set the bake time of ", " minutes")?;
+        let (service, minutes) = rest.split_once(" to ")?;
+        operate(service, Operation::SetBakeTime(minutes.parse().ok()?))
+    }),
     form(
         "move SERVICE to ECS STRATEGY[, FUNCTION at STAGE, …]",
         |line| {
@@ -198,6 +203,10 @@ const FORMS: [Form; 36] = [
     form("N more answers [when MOMENT]", answers),
     form("pass N milliseconds | seconds | minutes", |line| {
         Some(Step::Pass(duration(line.strip_prefix("pass ")?)?))
+    }),
+    form("try to STEP", |line| {
+        let step: Step = line.strip_prefix("try to ")?.parse().ok()?;
+        step.may_be_refused().then(|| Step::Try(Box::new(step)))
     }),
     form("settle | converge", |line| match line {
         "settle" => Some(Step::Settle),
@@ -448,39 +457,4 @@ fn wait(text: &str) -> Option<DeploymentWait> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_done_to_a_service_of_ecs_is_read_as_it_is_written() {
-        for line in [
-            "push 1.1.0 which takes:20",
-            "push 1.1.0 which fails-migration,tells-secrets,takes:3",
-            "stop web, roll back",
-            "deploy MODE=fast to web",
-            "force a deployment of web",
-            "continue the pause of web",
-            "roll back the pause of web",
-            "put the production rule of web back",
-            "move web to ECS linear",
-            "move web to ECS blue-green, run-migration at PRE_SCALE_UP, check-test-traffic at POST_TEST_TRAFFIC_SHIFT",
-            "until web is in a pause",
-            "until web has PRE_SCALE_UP InProgress",
-            "until any service has a deployment ROLLBACK_SUCCESSFUL",
-        ] {
-            let step: Step = line.parse().unwrap();
-            assert_eq!(step.to_string(), line);
-        }
-        for line in [
-            "push 1.1.0 which takes:long",
-            "deploy MODE to web",
-            "force a deployment of",
-            "continue the pause",
-            "move web to ECS rolling",
-            "move web to ECS canary, run-migration at SCALE_UP",
-            "until web has PRE_SCALE_UP SUCCESSFULLY",
-        ] {
-            assert!(line.parse::<Step>().is_err(), "{line}");
-        }
-    }
-}
+mod tests;

@@ -63,8 +63,12 @@ impl Display for Step {
                 Operation::Force => write!(f, "force a deployment of {service}"),
                 Operation::AnswerPause(action) => write!(f, "{action} the pause of {service}"),
                 Operation::PutRuleBack => write!(f, "put the production rule of {service} back"),
+                Operation::SetBakeTime(minutes) => {
+                    write!(f, "set the bake time of {service} to {minutes} minutes")
+                }
                 Operation::MoveToEcs(how) => write!(f, "move {service} to ECS {how}"),
             },
+            Step::Try(step) => write!(f, "try to {step}"),
             Step::Desire { service, count } => write!(f, "desire {count} tasks of {service}"),
             Step::KeepPath { service, path } => {
                 write!(f, "pin {path} on the test listener of {service}")

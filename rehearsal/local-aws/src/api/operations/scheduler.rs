@@ -10,7 +10,6 @@ use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::permission::{no_resource, pass_role};
 use crate::api::validation::{Violations, is_of, member};
-use crate::assumption::Assumption;
 use crate::iam::Permission;
 use crate::identity::arn;
 use crate::scheduler::{AfterCompletion, Expression, Schedule, State, create, update};
@@ -77,17 +76,9 @@ fn create_schedule(call: Call<'_>) -> Answer {
 }
 
 /// A recurring schedule's `StartDate` may be five minutes old; public programs report this sentence. It is not confirmed whether
-/// a one-time schedule may be past, and its refusal is inferred. Nothing is known of updates.
+/// a one-time schedule may be past: it calls at once. Nothing is known of updates.
 fn check_is_ahead(call: Call<'_>, schedule: &Schedule) -> Result<(), ApiError> {
-    let is_refused = || {
-        let refused = Assumption::PastScheduleIsRefused;
-        call.aws.assumptions.hold(refused)
-    };
     match schedule.expression {
-        Expression::Once(at) if at < schedule.created_at && is_refused() => {
-            let written = call.input.required_text("ScheduleExpression")?;
-            Err(invalid(format!("Invalid Schedule Expression {written}.")))
-        }
         Expression::Once(_) => Ok(()),
         Expression::Every(_) | Expression::Cron(_) => {
             let start = date(&call.input, "StartDate")?;

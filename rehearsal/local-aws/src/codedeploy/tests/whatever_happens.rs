@@ -69,7 +69,6 @@ fn setup() -> impl Strategy<Value = Setup> {
     ];
     let assumptions = [
         Assumption::GreenIsPrimaryLater,
-        Assumption::ServiceRevisionChangesLater,
         Assumption::RollbackCallsHooks,
         Assumption::HookErrorFailsAtOnce,
         Assumption::HookIsCalledSynchronously,

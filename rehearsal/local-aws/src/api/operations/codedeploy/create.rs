@@ -9,11 +9,12 @@ use super::settings;
 use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
-use crate::assumption::Assumption;
 use crate::codedeploy::app_spec::{self, AppSpec};
 use crate::codedeploy::{Deployment, announce, engine};
 use crate::iam::Permission;
 use crate::identity::sha256_hex;
+
+const DESCRIPTION_AT_MOST: usize = 256;
 
 pub(super) const OPERATIONS: &[Operation] = &[Operation::new(
     "CreateDeployment",
@@ -63,18 +64,16 @@ fn create_deployment(call: Call<'_>) -> Answer {
     Ok(json!({ "deploymentId": created.id }))
 }
 
-/// Up to 256 characters as AWS's list of limits says; its own GitHub action sends up to 512.
+/// Up to 256 characters as AWS's list of limits says. Its own GitHub action sends up to 512, and whether they are taken is not
+/// known.
 pub(super) fn check_description<'a>(call: Call<'a>) -> Result<Option<&'a str>, ApiError> {
-    let may_be_longer = call
-        .aws
-        .assumptions
-        .hold(Assumption::DescriptionMayBeLonger);
-    let most = if may_be_longer { 512 } else { 256 };
     let description = call.input.text("description")?;
-    if description.is_some_and(|text| text.chars().count() > most) {
+    if description.is_some_and(|text| text.chars().count() > DESCRIPTION_AT_MOST) {
         return Err(ApiError::new(
             "DescriptionTooLongException",
-            format!("The description is too long: up to {most} characters are allowed"),
+            format!(
+                "The description is too long: up to {DESCRIPTION_AT_MOST} characters are allowed"
+            ),
         ));
     }
     Ok(description)
@@ -97,21 +96,10 @@ fn check_platform(input: &Input<'_>) -> Result<(), ApiError> {
 
 /// The AppSpec of a request and its text.
 pub(super) fn revision(call: Call<'_>) -> Result<(AppSpec, String), ApiError> {
-    let check = if call.aws.assumptions.hold(Assumption::Sha256IsNotChecked) {
-        Sha256::Ignored
-    } else {
-        Sha256::Compared
-    };
-    read_revision(&call.input, check)
+    read_revision(&call.input)
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sha256 {
-    Compared,
-    Ignored,
-}
-
-fn read_revision(input: &Input<'_>, sha256: Sha256) -> Result<(AppSpec, String), ApiError> {
+fn read_revision(input: &Input<'_>) -> Result<(AppSpec, String), ApiError> {
     let invalid = |message: String| ApiError::new("InvalidRevisionException", message);
     let app_spec = app_spec_content(&input.required_structure("revision")?)?;
     let content = app_spec
@@ -119,7 +107,7 @@ fn read_revision(input: &Input<'_>, sha256: Sha256) -> Result<(AppSpec, String),
         .filter(|content| !content.trim().is_empty());
     let content = content.ok_or_else(|| invalid("The AppSpec content is empty".to_owned()))?;
     let given = app_spec.text("sha256")?;
-    if sha256 == Sha256::Compared && given.is_some_and(|given| given != sha256_hex(content)) {
+    if given.is_some_and(|given| given != sha256_hex(content)) {
         return Err(invalid(
             "The SHA-256 does not match the AppSpec content".to_owned(),
         ));
@@ -227,7 +215,7 @@ mod tests {
         ];
         for (request, code) in cases {
             let input = Input::new(&request, missing).unwrap();
-            let outcome = read_revision(&input, Sha256::Compared);
+            let outcome = read_revision(&input);
             assert_eq!(
                 outcome
                     .err()
@@ -237,19 +225,5 @@ mod tests {
                 "{request}"
             );
         }
-    }
-
-    #[test]
-    fn a_wrong_hash_passes_where_nobody_compares_it() {
-        let content = app_spec::render(
-            "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2",
-            "web",
-            80,
-        );
-        let app_spec = json!({ "content": content, "sha256": "00" });
-        let request =
-            json!({ "revision": { "revisionType": "AppSpecContent", "appSpecContent": app_spec } });
-        let input = Input::new(&request, missing).unwrap();
-        assert!(read_revision(&input, Sha256::Ignored).is_ok());
     }
 }

@@ -10,10 +10,9 @@ use crate::api::error::ApiError;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::permission::full_arn;
 use crate::api::throttle::Bucket;
-use crate::assumption::Assumption;
 use crate::iam::Permission;
 use crate::identity::arn;
-use crate::service_deployment::describe::{Sources, of_code_deploy};
+use crate::service_deployment::describe::Sources;
 use crate::service_deployment::lifecycle_hook::HookAction;
 use crate::service_deployment::requests::{self, Refused};
 use crate::service_deployment::status::Status;
@@ -117,18 +116,9 @@ fn describe_service_deployments(call: Call<'_>) -> Answer {
 
 fn describe_service_revisions(call: Call<'_>) -> Answer {
     let wanted = arns(call, "serviceRevisionArns")?;
-    let of_others = call
-        .aws
-        .assumptions
-        .hold(Assumption::CodeDeployServicesHaveRevisions);
     let describe = |sources: Sources<'_>, arn: &str| {
-        let found = sources.state.revision(arn).cloned();
-        let other = || {
-            of_others
-                .then(|| of_code_deploy(sources.ecs, arn))
-                .flatten()
-        };
-        found.or_else(other).map(|one| one.describe(sources))
+        let found = sources.state.revision(arn);
+        found.map(|one| one.describe(sources))
     };
     let (found, failures) = each(call, &wanted, describe);
     Ok(json!({ "serviceRevisions": found, "failures": failures }))
