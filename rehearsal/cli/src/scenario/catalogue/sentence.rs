@@ -18,7 +18,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Vec<Expectation>>) ->
 }
 
 /// The sentences with arguments. Those of a history come first: `UPDATE=1` writes them.
-pub(super) const FORMS: [Form; 33] = [
+pub(super) const FORMS: [Form; 34] = [
     form(
         "deployments of `SERVICE`: [rollback to] VERSION STATUS [ERROR-CODE], …",
         |text| {
@@ -156,6 +156,14 @@ pub(super) const FORMS: [Form; 33] = [
         let (outcome, texts) = text.strip_prefix("the message `")?.split_once("` says ")?;
         Some(claims::message_says(outcome, &texts_of(texts)?))
     }),
+    form(
+        "the parameter `NAME` was VERSION | TEXT, then VERSION, …",
+        |text| {
+            let (name, values) = text.strip_prefix("the parameter `")?.split_once("` was ")?;
+            let values: Vec<&str> = values.split(", then ").collect();
+            Some(vec![claims::parameter_was(name, &values)])
+        },
+    ),
     form("a reconciliation ended with `REASON`", |text| {
         let reason = text
             .strip_prefix("a reconciliation ended with `")?

@@ -27,7 +27,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Step>) -> Form {
 }
 
 /// All forms of lines, except the moments of `until` and `when`.
-const FORMS: [Form; 36] = [
+const FORMS: [Form; 37] = [
     form("push index VERSION [to REPOSITORY] [as TAG, …]", |line| {
         let image = image(line.strip_prefix("push index ")?)?;
         let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
@@ -150,6 +150,13 @@ const FORMS: [Form; 36] = [
     form("put the production rule of SERVICE back", |line| {
         let service = between(line, "put the production rule of ", " back")?;
         operate(service, Operation::PutRuleBack)
+    }),
+    form("put VALUE into the parameter NAME", |line| {
+        let (value, name) = line
+            .strip_prefix("put ")?
+            .split_once(" into the parameter ")?;
+        let (name, value) = (word(name)?, word(value)?);
+        Some(Step::PutParameter { name, value })
     }),
     form(
         "move SERVICE to ECS STRATEGY[, FUNCTION at STAGE, …]",
