@@ -7,7 +7,7 @@ mod first_migration;
 mod forge;
 mod isolated;
 pub(crate) mod person;
-mod published;
+pub(crate) mod published;
 mod registry;
 mod service_deployments;
 
@@ -339,7 +339,7 @@ pub(crate) async fn start_world(
     let text = scenario.pipelines.read(&paths.root)?;
     let mut parameters = setting.parameters.clone();
     parameters
-        .entry("PublishedParameters".to_owned())
+        .entry(published::PARAMETER.to_owned())
         .or_insert_with(|| published::folder(&text));
     let template = template(
         paths,

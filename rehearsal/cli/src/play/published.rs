@@ -1,8 +1,13 @@
 //! The SSM parameters that pipelines write (`publish`).
 
+use std::collections::BTreeMap;
+
 use toml::{Table, Value};
 
-/// The template's parameter `PublishedParameters` as a careful person would set it: the folder of all parameters that a pipelines file
+/// The template's parameter.
+pub(super) const PARAMETER: &str = "PublishedParameters";
+
+/// Its value as a careful person would set it: the folder of all parameters that a pipelines file
 /// names. Empty where it names none.
 pub(super) fn folder(pipelines: &str) -> String {
     let file: Table = pipelines.parse().unwrap_or_default();
@@ -12,6 +17,11 @@ pub(super) fn folder(pipelines: &str) -> String {
     let folders = names.filter_map(|name| name.rsplit_once('/'));
     let folders = folders.map(|(folder, _)| format!("{folder}/"));
     folders.reduce(common).unwrap_or_default()
+}
+
+/// With it the template grants whatever any pipelines could need: `--without` is checked before it is known which are played.
+pub(crate) fn everywhere() -> BTreeMap<String, String> {
+    BTreeMap::from([(PARAMETER.to_owned(), "/".to_owned())])
 }
 
 /// The folder that holds both.
