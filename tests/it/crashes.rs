@@ -155,3 +155,17 @@ fn a_violation_is_told_and_fails_the_command() {
     let replay = "cargo rehearse failed-migration --fault start-deployment:codedeploy:CreateDeployment:1=killed-before";
     assert!(said.contains(replay), "{said}");
 }
+
+/// A parameter is read and then written. Whichever call the function dies at, the event comes again and finds what is left to do.
+#[test]
+fn a_death_around_the_write_of_a_parameter_loses_nothing() {
+    for call in ["GetParameter:1", "PutParameter:1", "PutParameter:2"] {
+        for kind in ["killed-before", "killed-after"] {
+            let fault = format!("start-deployment:ssm:{call}={kind}");
+            let run = play_under("publish", &["--fault", &fault]);
+            let found = run.problems().to_string();
+            assert!(!found.contains("the parameter"), "{fault}: {found}");
+            assert!(!run.list("parameters").is_empty(), "{fault}");
+        }
+    }
+}

@@ -33,6 +33,7 @@ SERVICES = (
     "scheduler",
     "secretsmanager",
     "sns",
+    "ssm",
     "sts",
 )
 JSON, QUERY, REST = "json", "query", "rest-json"

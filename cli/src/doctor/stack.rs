@@ -181,6 +181,9 @@ fn names(services: &[OfService<'_>]) -> BTreeMap<&'static str, BTreeSet<String>>
             if let Some(region) = &pipeline.registry.region {
                 add("RegistryRegion", region.as_str());
             }
+            if let Some(published) = &pipeline.publish {
+                add("PublishedParameters", published.as_str());
+            }
             for secret in header_secrets(pipeline) {
                 add("HeaderSecrets", secret);
             }

@@ -10,6 +10,7 @@ use aws::ecs::Ecs;
 use aws::iam::Iam;
 use aws::observe::{Deploys, Member, Observer, Ours, Service};
 use aws::scheduler::Scheduler;
+use aws::ssm::Ssm;
 use futures_util::lock::Mutex;
 use lambda::{Deadline, Failure, Messenger, Start, Started, ThrottledBatch};
 use rules::covered::Covered;
@@ -25,6 +26,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::act::Acted;
+use crate::publish::Publication;
 use crate::report::Report;
 
 /// How many pipelines are reconciled side by side: a base image may be followed by many.
@@ -44,6 +46,8 @@ pub struct Handler {
     pub(crate) codedeploy: CodeDeploy,
     pub(crate) scheduler: Scheduler,
     pub(crate) messenger: Messenger,
+    /// None where no pipeline has a parameter: making a client takes time at every cold start.
+    pub(crate) ssm: Option<Ssm>,
     /// Held by the pipeline that registers a revision.
     pub(crate) registering: Mutex<()>,
     /// The last reconciliation of each pipeline, for as long as Lambda keeps this process; nothing depends on it.
@@ -55,6 +59,8 @@ impl Handler {
     pub fn new(start: Start<Starting>, session: &aws::Session) -> Self {
         let (ecs, codedeploy) = (Ecs::new(session), CodeDeploy::new(session));
         let (ecr, scheduler) = (Ecr::new(session), Scheduler::new(session));
+        let mut pipelines = start.iter().flat_map(|started| &started.config.pipelines);
+        let publishes = pipelines.any(|pipeline| pipeline.publish.is_some());
         Self {
             start,
             observer: Observer::new(
@@ -68,6 +74,7 @@ impl Handler {
             codedeploy,
             scheduler,
             messenger: Messenger::new(session),
+            ssm: publishes.then(|| Ssm::new(session)),
             registering: Mutex::new(()),
             past: std::sync::Mutex::default(),
         }
@@ -199,10 +206,12 @@ impl Handler {
         let ours = ours(started);
         let mut created = Vec::new();
         for _ in 0..ATTEMPTS {
+            let observed = self.observer.observe(service, &ours).await;
+            let published = self.publish(started, service, &observed).await;
             let Service {
                 mut members,
                 left_out,
-            } = self.observer.observe(service, &ours).await?;
+            } = observed?;
             for member in &mut members {
                 member.observation.created_before.clone_from(&created);
             }
@@ -236,12 +245,17 @@ impl Handler {
                 }
             };
             let mut each = Vec::new();
-            for (decided, report) in decided.into_iter().zip(reports) {
+            for (decided, mut report) in decided.into_iter().zip(reports) {
                 let Decided {
                     reconciliation,
                     code,
                     past,
                 } = decided;
+                let is_its = |one: &&Publication<'_>| {
+                    one.reconciliation.pipeline.name == reconciliation.pipeline.name
+                };
+                let its = published.iter().find(is_its);
+                report.published = its.map(Publication::to_json);
                 // What another invocation was faster with was decided from something else than what is remembered.
                 if let Some(past) = past.filter(|_| report.decision == code) {
                     self.past()

@@ -4,6 +4,7 @@ mod act;
 mod act_on_ecs;
 mod handler;
 mod migrate;
+mod publish;
 mod register;
 mod report;
 mod together;

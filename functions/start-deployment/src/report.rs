@@ -23,6 +23,8 @@ pub(crate) struct Report {
     not_known: Vec<String>,
     /// What ECS's own deployments would need, where CodeDeploy deploys and a person asks what would be done.
     pub(crate) moving: Option<Moving>,
+    /// What became of the pipeline's parameter, where it has one.
+    pub(crate) published: Option<Value>,
 }
 
 impl Report {
@@ -58,6 +60,7 @@ impl Report {
                 Deploys::Ecs(on_ecs) => on_ecs.not_known.clone(),
             },
             moving: None,
+            published: None,
         }
     }
 
@@ -95,6 +98,7 @@ impl Report {
             ignored: Vec::new(),
             not_known: Vec::new(),
             moving: None,
+            published: None,
         }
     }
 
@@ -134,6 +138,7 @@ impl Report {
             "ignored": self.ignored,
             "not_known": self.not_known,
             "moving_to_ecs": self.moving.as_ref().map(Moving::to_json),
+            "published": self.published,
         })
     }
 }

@@ -4,6 +4,7 @@ mod always;
 mod answers;
 mod deployments;
 mod messages;
+mod parameters;
 mod service_deployments;
 mod traffic;
 
@@ -16,6 +17,7 @@ pub use deployments::{
     of_pushes, pinned_in, started, taken_back,
 };
 pub use messages::{bus_events, events_come_twice, message_says, messages, once};
+pub use parameters::parameter_was;
 pub use service_deployments::{
     AFTER_ROLLING_UPDATE, STAGES, ended_at, ended_because, engines, hook_answered,
     is_lifecycle_event, pauses, shares,

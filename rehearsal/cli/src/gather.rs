@@ -19,7 +19,7 @@ mod tasks;
 
 use local_aws::timeline::{self, Entry, ListenerKind, Purpose};
 use local_aws::world::World;
-use record::{Message, Moment, Record, Seen, Simulated};
+use record::{Message, Moment, Parameter, Record, Seen, Simulated};
 
 use self::aliases::Aliases;
 pub(crate) use self::happened::starts_at_once;
@@ -70,6 +70,7 @@ pub(crate) fn gather(
         listeners,
         deployments,
         images: pipelines::images(world),
+        parameters: parameters(world, &redactor),
         revisions: pipelines::revisions(world, &known.revisions, &timeline),
         pipelines,
         production: production
@@ -105,6 +106,18 @@ pub(crate) fn gather(
         real_milliseconds,
         ..of_scenario(scenario, world)
     }
+}
+
+fn parameters(world: &World, redactor: &Redactor) -> Vec<Parameter> {
+    let parameters = world.ssm.parameters().into_iter();
+    let parameters = parameters.map(|parameter| {
+        let versions = parameter.versions.iter();
+        Parameter {
+            values: versions.map(|one| redactor.text(&one.value)).collect(),
+            name: parameter.name,
+        }
+    });
+    parameters.collect()
 }
 
 /// The scenario's settings, and the permissions that were used.

@@ -15,7 +15,6 @@ mod serve;
 mod storm;
 mod traffic;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
@@ -214,7 +213,7 @@ async fn check(arguments: &Arguments, given: &Given, paths: &Paths) -> Result<()
         Mode::Deploy,
         None,
         "",
-        &BTreeMap::new(),
+        &play::published::everywhere(),
         file,
     )?;
     Iam::new(template.principals.clone(), &without)

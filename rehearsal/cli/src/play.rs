@@ -7,6 +7,7 @@ mod first_migration;
 mod forge;
 mod isolated;
 pub(crate) mod person;
+pub(crate) mod published;
 mod registry;
 mod service_deployments;
 
@@ -335,18 +336,23 @@ pub(crate) async fn start_world(
     let secrets: Vec<&str> = setting.secrets.iter().map(|one| one.arn.as_str()).collect();
     let secrets = secrets.join(",");
     let registry = setting.registry().map_err(anyhow::Error::msg)?;
+    let text = scenario.pipelines.read(&paths.root)?;
+    let mut parameters = setting.parameters.clone();
+    parameters
+        .entry(published::PARAMETER.to_owned())
+        .or_insert_with(|| published::folder(&text));
     let template = template(
         paths,
         format,
         mode,
         registry.as_ref(),
         &secrets,
-        &setting.parameters,
+        &parameters,
         &file,
     )?;
     let template = registry::forwarding(template, registry.as_ref(), setting, &paths.root)?;
     let sample_service = paths.binaries.join(SAMPLE_SERVICE);
-    let entries = custom_pipelines::read(&scenario.pipelines.read(&paths.root)?);
+    let entries = custom_pipelines::read(&text);
     first_migration::migrate(setting, &entries, &sample_service, data).await?;
     let world = World::start(WorldSettings {
         template,

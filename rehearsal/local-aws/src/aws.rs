@@ -23,6 +23,7 @@ use crate::service_deployment::ServiceDeployments;
 use crate::service_deployment::deployment::ServiceDeployment;
 use crate::service_deployment::revision::ServiceRevision;
 use crate::sns::{Message, Sns};
+use crate::ssm::Ssm;
 use crate::timeline::ListenerKind;
 
 /// A deployment, in the form of the record.
@@ -60,6 +61,7 @@ pub struct Aws {
     pub logs: Logs,
     pub scheduler: Arc<Scheduler>,
     pub secrets_manager: Arc<SecretsManager>,
+    pub ssm: Ssm,
     /// The template's stack, as CloudFormation has it.
     pub stack: Stack,
     pub(crate) endpoint: String,

@@ -31,6 +31,7 @@ use crate::scheduler::Scheduler;
 use crate::secrets_manager::SecretsManager;
 use crate::service_deployment::{ServiceDeployments, Uses};
 use crate::sns::Sns;
+use crate::ssm::Ssm;
 use crate::template::{STACK, Template};
 use crate::timeline;
 
@@ -205,6 +206,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     let service_deployments = Arc::new(ServiceDeployments::new(context.clone(), uses));
     let scheduler = Arc::new(Scheduler::new(context.clone(), iam.clone(), lambda.clone()));
     Ok(Aws {
+        ssm: Ssm::new(context.clone()),
         context,
         iam,
         ecr,

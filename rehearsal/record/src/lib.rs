@@ -8,6 +8,7 @@ mod deployment;
 mod function;
 mod message;
 mod moment;
+mod parameter;
 mod pipeline;
 mod service;
 mod task;
@@ -29,6 +30,7 @@ pub use deployment::{
 };
 pub use function::{AwsCall, DeadLetter, Invocation, Leak, Missing, Permission, Reconciliation};
 pub use message::Message;
+pub use parameter::Parameter;
 pub use pipeline::{Image, MigrationGate, Pipeline, Push, Request, TestTrafficGate, is_among};
 pub use service::{Answered, Answerer, AtEnd, HealthChange, Listeners, TestAnswer, is_called};
 pub use task::{Container, ContainerEnd, Migration, Task};
@@ -104,6 +106,9 @@ pub struct Record {
     pub pipelines: Vec<Pipeline>,
     /// The images in the repositories at the end.
     pub images: Vec<Image>,
+    /// The SSM parameters, in the order of their creation.
+    #[serde(default)]
+    pub parameters: Vec<Parameter>,
     /// Every push of a tag, in order, including those before the start.
     pub pushes: Vec<Push>,
     /// In the order in which they began.

@@ -23,7 +23,12 @@ impl Message {
         if let Some(outcome) = body["outcome"].as_str() {
             return outcome.to_owned();
         }
-        let words = ["migration failed", "test traffic failed", "rolled back"];
+        let words = [
+            "migration failed",
+            "test traffic failed",
+            "rolled back",
+            "parameter not written",
+        ];
         let rest = self
             .subject
             .as_deref()

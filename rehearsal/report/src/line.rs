@@ -169,6 +169,10 @@ fn refused(event: &timeline::Event) -> Option<Parts> {
     if operation.starts_with("scheduler:") && code == "ResourceNotFoundException" {
         return None;
     }
+    // Neither is a lookup of a parameter that is still to be written.
+    if operation == "ssm:GetParameter" && code == "ParameterNotFound" {
+        return None;
+    }
     Some(part(
         "refused",
         format!("{operation} by {}: {code}: {message}", who(function)),

@@ -66,6 +66,10 @@ fn of_the_role(operation: &str, action: &str, message: &str) -> String {
             "the function's role needs `kms:Decrypt` on the secret's key, which it has for the stack's `KmsKey`"
                 .to_owned()
         }
+        ("ssm:GetParameter" | "ssm:PutParameter", "ssm:GetParameter" | "ssm:PutParameter") => format!(
+            "the stack's parameter `PublishedParameters` must be a folder above the parameter; the function's role has `{action}` below \
+             that alone"
+        ),
         ("secretsmanager:GetSecretValue", _) => {
             "add the secret's ARN to the stack's parameter `HeaderSecrets`".to_owned()
         }

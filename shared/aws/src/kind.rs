@@ -61,7 +61,7 @@ pub(crate) fn kind_of(status: u16, code: &str) -> Kind {
         "AlreadyCompleted",
         "NotInReadyState",
         "NotStarted",
-    ]) || has(&["InvalidDeploymentStatus", "InUse"])
+    ]) || has(&["InvalidDeploymentStatus", "InUse", "TooManyUpdates"])
     {
         Kind::Conflict
     } else if has(&["LimitExceeded", "QuotaExceeded"]) {
@@ -113,6 +113,8 @@ mod tests {
             (400, "DeploymentIsNotInReadyStateException", Kind::Conflict),
             (400, "DeploymentAlreadyCompletedException", Kind::Conflict),
             (400, "DeploymentNotStartedException", Kind::Conflict),
+            (400, "TooManyUpdates", Kind::Conflict),
+            (400, "ParameterNotFound", Kind::NotFound),
             (409, "", Kind::Conflict),
             (400, "DeploymentLimitExceededException", Kind::LimitExceeded),
             (402, "ServiceQuotaExceededException", Kind::LimitExceeded),

@@ -28,13 +28,11 @@ mod login;
 pub mod logs;
 pub mod observe;
 mod query;
-#[cfg(feature = "command")]
 mod raw;
 pub mod scheduler;
 pub mod secrets_manager;
 mod session;
 pub mod sns;
-#[cfg(feature = "command")]
 pub mod ssm;
 #[cfg(feature = "command")]
 pub mod sts;

@@ -23,18 +23,18 @@ use rules::ecs::{self, GateFunctions};
 use rules::engine::{Engine, Mismatch};
 use rules::names::{DeploymentId, RevisionArn, StackName};
 use rules::observed::{self, ImageDetail, LoadBalancerTarget, Task, TaskCount, TaskDefinition};
-use rules::reconcile::{Reconciliation, Search};
+use rules::reconcile::{self, Reconciliation, Search};
 use rules::revision::{self, Matching};
 use rules::start::{self, Candidate, Decision, Need, Observed, Rank, Running};
 use time::UtcDateTime;
 use tokio::try_join;
 
-use crate::CallFailed;
 use crate::codedeploy::CodeDeploy;
 use crate::ecr::{Ecr, Place};
 use crate::ecs::Ecs;
 use crate::iam::Iam;
 use crate::scheduler::Scheduler;
+use crate::{CallFailed, Kind};
 
 pub use deploys::{Accepted, Deploys, Group, OnEcs};
 pub use template::{Latest, usable};
@@ -190,6 +190,18 @@ pub enum ObserveFailed {
     /// The pipeline does not fit what AWS has.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
+}
+
+impl ObserveFailed {
+    /// Whether there is no such service, or not any more.
+    pub fn is_no_service(&self) -> bool {
+        match self {
+            Self::Aws(call) => {
+                call.kind == Kind::NotFound && call.operation == "ecs:DescribeServices"
+            }
+            Self::Mismatch(_) => false,
+        }
+    }
 }
 
 impl Observer {
@@ -441,6 +453,15 @@ impl Observer {
             }
         }
         Ok(found)
+    }
+
+    /// The image that is due by the pipeline's rule, whatever an event is about.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn due(&self, pipeline: &Pipeline) -> Result<Option<Candidate>, CallFailed> {
+        let (candidate, _) = self.candidate(&reconcile::routine(pipeline)).await?;
+        Ok(candidate)
     }
 
     /// The candidate, and when ECR was asked for it.

@@ -1,16 +1,19 @@
-//! Services of which a command asks one or two things, and the JSON protocol for them: Secrets Manager's client speaks it, and sends their
-//! calls as SNS's does those of `query`.
+//! Services of which one or two things are asked, and the JSON protocol for them: ECS's client speaks it, and every function has that.
+//! It sends their calls as SNS's does those of `query`.
 
-use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::Builder;
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::config::Builder;
 use serde_json::Value;
 
 use crate::Session;
 use crate::call::{Call, CallFailed};
-use crate::query::{Query, SignedFor};
+#[cfg(feature = "command")]
+use crate::query::Query;
+use crate::query::SignedFor;
 use crate::wire::{RawAnswer, replace_body};
 
 /// A service of the session's Region that speaks Query. `name` is the service's in signatures and in the host; `version` that of its API.
+#[cfg(feature = "command")]
 pub(crate) fn query(session: &Session, name: &'static str, version: &'static str) -> Query {
     Query::new(session, name, version, None, &endpoint(session, name))
 }
@@ -49,7 +52,7 @@ impl Json {
         let (body, target) = (request.to_string(), format!("{}.{operation}", self.target));
         let sent = self
             .client
-            .list_secrets()
+            .list_clusters()
             .customize()
             .mutate_request(move |sent| {
                 sent.headers_mut().insert("x-amz-target", target.clone());

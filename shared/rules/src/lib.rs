@@ -26,6 +26,7 @@ pub mod outcome;
 pub mod policy;
 pub mod problem;
 pub mod progress;
+pub mod publish;
 pub mod reasons;
 pub mod reconcile;
 pub mod redact;

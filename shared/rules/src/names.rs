@@ -5,6 +5,7 @@
 //! refuse: AWS's own answer is clearer than our copy of its rules.
 
 mod ecs;
+mod parameter;
 mod repository;
 
 use std::fmt;
@@ -111,6 +112,13 @@ name!(
     Region,
     "the code of an AWS Region such as `eu-central-1`",
     repository::is_region
+);
+name!(
+    /// A parameter of Systems Manager's Parameter Store that Greenlight may write.
+    ParameterName,
+    "the name of an SSM parameter such as `/shop/web/image`: 2 to 15 levels of letters, digits and `._-`, each behind a `/`, the first \
+     neither `greenlight` nor beginning with `aws` or `ssm`, at most 956 characters",
+    parameter::is_name
 );
 name!(
     /// How a deployment of a service that several pipelines deploy to marks which of its images is whose.

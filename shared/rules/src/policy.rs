@@ -77,6 +77,7 @@ pub fn parameters(config: &Config, services: &[Running]) -> Vec<Parameter> {
         shown("TaskLogGroups", |one| log_groups(&one.definition)),
     ]);
     parameters.extend(header_secrets(pipelines));
+    parameters.extend(published(pipelines));
     parameters
 }
 
@@ -174,6 +175,25 @@ fn header_secrets(pipelines: &[Pipeline]) -> Option<Parameter> {
         name: "HeaderSecrets",
         value: secrets.into_iter().collect::<Vec<_>>().join(","),
         note: None,
+    })
+}
+
+/// The folder of the parameters that are written; none where none is.
+fn published(pipelines: &[Pipeline]) -> Option<Parameter> {
+    let names = pipelines.iter().filter_map(|one| one.publish.as_ref());
+    let names: BTreeSet<&str> = names.map(|name| name.as_str()).collect();
+    let (first, last) = (names.first()?, names.last()?);
+    let parts = first.split_inclusive('/').zip(last.split_inclusive('/'));
+    let same = parts.take_while(|(one, other)| one == other && one.ends_with('/'));
+    let others = names.len() > 1;
+    let note = others.then(|| {
+        let listed: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        format!("what is below it: {}", listed.join(", "))
+    });
+    Some(Parameter {
+        name: "PublishedParameters",
+        value: same.map(|(one, _)| one).collect(),
+        note,
     })
 }
 
@@ -329,5 +349,35 @@ mod tests {
         let config = Config::parse(&file).unwrap();
         let last = parameters(&config, &[]).pop().unwrap();
         assert_eq!((last.name, last.value.as_str()), ("HeaderSecrets", secret));
+    }
+
+    #[test]
+    fn parameters_that_are_written_are_narrowed_to_their_folder() {
+        let of = |names: &[&str]| {
+            let pipelines = names.iter().enumerate().map(|(index, name)| {
+                let one = WEB.replace("'web'", &format!("'web{index}'"));
+                format!("{one}publish='{name}'\n")
+            });
+            let config = Config::parse(&pipelines.collect::<String>()).unwrap();
+            let last = parameters(&config, &[]).pop().unwrap();
+            (last.name, last.value, last.note)
+        };
+        let expected = |value: &str, note: Option<&str>| {
+            let note = note.map(str::to_owned);
+            ("PublishedParameters", value.to_owned(), note)
+        };
+        assert_eq!(of(&["/shop/web/image"]), expected("/shop/web/", None));
+        assert_eq!(
+            of(&["/shop/web/image", "/shop/worker/image"]),
+            expected(
+                "/shop/",
+                Some("what is below it: `/shop/web/image`, `/shop/worker/image`")
+            )
+        );
+        assert_eq!(
+            of(&["/shop/web", "/pay/web", "/shop/a"]).1,
+            "/",
+            "they have nothing in common"
+        );
     }
 }

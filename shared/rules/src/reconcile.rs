@@ -251,7 +251,8 @@ fn no_such_group<'a>(application: &str, deployment_group: &str) -> Concerned<'a>
     ))
 }
 
-fn routine(pipeline: &Pipeline) -> Reconciliation<'_> {
+/// What the schedule does: for the image that is due, whatever an event is about.
+pub fn routine(pipeline: &Pipeline) -> Reconciliation<'_> {
     Reconciliation {
         pipeline,
         asked_by: AskedBy::Event,

@@ -2,7 +2,7 @@
 
 /// Every permission that the template grants, as `--without` takes it, with a short scenario that does not go as expected
 /// without it. The role of the time-out schedule is nobody's but the schedule's.
-pub(super) const NEEDED: [(&str, &str); 144] = [
+pub(super) const NEEDED: [(&str, &str); 146] = [
     ("HookRole:lambda:InvokeFunction", "native-failed-migration"),
     ("ScheduleRole:lambda:InvokeFunction", "endless-migration"),
     (
@@ -402,4 +402,6 @@ pub(super) const NEEDED: [(&str, &str); 144] = [
     ),
     ("start-deployment:events:PutEvents", "burst"),
     ("start-deployment:sns:Publish", "burst"),
+    ("start-deployment:ssm:GetParameter", "publish"),
+    ("start-deployment:ssm:PutParameter", "publish"),
 ];

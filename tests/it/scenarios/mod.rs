@@ -330,3 +330,15 @@ fn a_denied_hook_answers_all_the_same() {
     );
     assert_eq!(run.production_versions(), [BLUE]);
 }
+
+/// Before the first push, after each of two deployments, after a rollback, and where a person had changed it.
+#[test]
+fn a_parameter_is_written_only_where_it_says_something_else() {
+    let run = play("publish");
+    assert_eq!(run.calls("start-deployment", "PutParameter"), 5);
+    assert!(run.calls("start-deployment", "GetParameter") > 5);
+    let run = play("ship");
+    for operation in ["GetParameter", "PutParameter"] {
+        assert_eq!(run.calls("start-deployment", operation), 0, "{operation}");
+    }
+}

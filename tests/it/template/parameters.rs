@@ -286,6 +286,19 @@ fn what_is_no_single_pattern_of_names_is_refused() {
             ],
         ),
         (
+            "PublishedParameters",
+            &["", "/", "/shop/", "/shop/web/", "/shop/*/", "/s?op.v2/"],
+            &[
+                "*",
+                "/shop",
+                "shop/",
+                "//",
+                "/shop/web/*",
+                "/a b/",
+                "/${x}/",
+            ],
+        ),
+        (
             "Email",
             &["", "team@example.com"],
             &["team", "a@b c@d", "a@b@c"],

@@ -53,10 +53,11 @@ fn each_function_may_do_this_and_nothing_else() {
 #[test]
 fn no_action_is_granted_by_a_wildcard() {
     each_statement(|id, statement| {
-        assert_eq!(statement["Effect"], "Allow");
+        let is_denied = statement["Effect"] == "Deny";
+        assert!(is_denied || statement["Effect"] == "Allow");
         for action in actions(statement) {
             assert!(
-                !action.contains('*'),
+                is_denied || !action.contains('*'),
                 "`{action}` of {id} is a wildcard, name the actions"
             );
         }
@@ -187,6 +188,27 @@ fn tags_are_set_only_on_revisions_that_are_being_registered_or_are_marks() {
     });
 }
 
+/// What people write below `/greenlight/` holds deployments, and whoever could write it could release them.
+#[test]
+fn what_greenlight_obeys_it_cannot_write() {
+    let mut found = Vec::new();
+    each_statement(|id, statement| {
+        if actions(statement).contains(&"ssm:PutParameter".to_owned()) {
+            let resource = statement["Resource"]["Fn::Sub"].as_str().unwrap();
+            let (_, name) = resource.split_once(":parameter").unwrap();
+            found.push(format!(
+                "{id}: {} {name}",
+                statement["Effect"].as_str().unwrap()
+            ));
+        }
+    });
+    let wanted = [
+        "StartDeployment: Allow ${PublishedParameters}*",
+        "StartDeployment: Deny /greenlight/*",
+    ];
+    assert_eq!(found, wanted);
+}
+
 /// Calls of ECS that act on a service, a task or a cluster stay in the clusters that the parameter names.
 #[test]
 fn clusters_are_narrowed_by_their_parameter() {
@@ -268,8 +290,10 @@ fn a_stack_that_observes_may_start_stop_and_cut_nothing() {
                 "Decrypt",
             ];
             let (_, operation) = action.split_once(':').unwrap();
+            // A parameter that says what serves production starts nothing.
+            let others = ["kms:GenerateDataKey", "ssm:PutParameter"];
             let reads = reads.iter().any(|begin| operation.starts_with(begin))
-                || action == "kms:GenerateDataKey";
+                || others.contains(&action.as_str());
             assert!(
                 function.id != "StartDeployment" || reads,
                 "`{action}` of StartDeployment is granted to a stack that observes"

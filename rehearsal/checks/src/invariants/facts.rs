@@ -133,7 +133,10 @@ impl<'a> Facts<'a> {
 
     /// The invocations that may have decided a deployment: those that ran when it was created, and where its migration comes first
     /// those that ran when its revision was registered. A revision that is deployed again has been decided again.
-    fn began_by(&self, deployment: &Deployment) -> impl Iterator<Item = &'a Reconciliation> {
+    pub(super) fn began_by(
+        &self,
+        deployment: &Deployment,
+    ) -> impl Iterator<Item = &'a Reconciliation> {
         let mut migrations = self.record.migrations.iter();
         let mut deployments = self.record.deployments.iter();
         let first = deployments.find(|one| one.revision == deployment.revision);

@@ -3,7 +3,8 @@
 //!
 //! Each deployment by Greenlight is justified by an order of its image after the previous deployment of the same image:
 //! a push under a tag that the pipeline follows (even one that changes nothing), a person's request, or, where the
-//! pipeline follows settings, a revision that someone else registered into the family. What another deployment superseded before
+//! pipeline follows settings, a revision that someone else registered into the family. A version that the image was given while the
+//! reconciliation that created the previous deployment was running is an order of its own, which that one may not have seen. What another deployment superseded before
 //! it had ended is due again. An order at the
 //! very moment of a creation counts as later: a client that waits for the creation acts at that moment, and the
 //! reconciliation that created it had read ECR before. An unused revision is one that no deployment ships and no migration
@@ -16,6 +17,7 @@ use std::time::Duration;
 use record::{By, Deployment, Ending, Engine, Revision};
 
 use super::facts::{Facts, Pipeline, short};
+use super::rule::Rule;
 
 /// The time within which a call that is under way is delivered: longer than any latency of a storm's calls, and far
 /// shorter than a reconciliation.
@@ -63,7 +65,8 @@ fn twice(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Vec<String> {
         let is_unseen = before.is_some_and(|before| was_unseen(facts, before, deployment));
         let came_back = before.is_some_and(|before| came_back(facts, before, deployment));
         let was_superseded = before.is_some_and(|before| was_superseded(facts, before, digest));
-        let is_justified = is_unseen || came_back || was_superseded;
+        let is_risen = before.is_some_and(|before| is_risen(facts, pipeline, before, digest));
+        let is_justified = is_unseen || came_back || was_superseded || is_risen;
         if !pushed && !asked && !new_settings && !is_justified {
             let since = before.map_or_else(String::new, |before| {
                 format!(
@@ -112,6 +115,22 @@ fn came_back(facts: &Facts<'_>, before: &Deployment, deployment: &Deployment) ->
                 && facts
                     .followed(other)
                     .any(|push| ships == Some(&push.digest) && while_before(push))
+        })
+}
+
+/// Whether the image was given another version after the reconciliation that created `before` began, which may have read ECR by then:
+/// an attempt by a lower version speaks against no higher one.
+fn is_risen(facts: &Facts<'_>, pipeline: &Pipeline<'_>, before: &Deployment, digest: &str) -> bool {
+    let has_versions = match &pipeline.rule {
+        Rule::Semver(_) => true,
+        Rule::Exact(_) | Rule::Glob(_) | Rule::Regex(_) => false,
+    };
+    let began = facts.began_by(before).map(|one| one.began).min();
+    has_versions
+        && facts.followed(pipeline).any(|push| {
+            push.moved
+                && push.digest == digest
+                && began.is_some_and(|began| (began..before.created_at).contains(&push.at))
         })
 }
 

@@ -104,6 +104,7 @@ impl<'a> Script<'a> {
             Step::Desire { service, count } => person::desire(world, service, *count).await?,
             Step::KeepPath { service, path } => person::keep_path(world, service, path)?,
             Step::Forge { service, forgery } => forge::forge(world, service, *forgery).await?,
+            Step::PutParameter { name, value } => person::put_parameter(world, name, value).await?,
             // The invoked function may wait for a retry, and therefore for the clock.
             Step::Ask(request) => {
                 let asked = person::ask(world, request.payload());

@@ -179,6 +179,14 @@ pub(super) async fn desire(world: &World, service: &str, count: u32) -> anyhow::
     service_deployments::update(world, service, json!({ "desiredCount": count })).await
 }
 
+/// `aws ssm put-parameter --overwrite`.
+pub(super) async fn put_parameter(world: &World, name: &str, value: &str) -> anyhow::Result<()> {
+    let request = json!({ "Name": name, "Value": value, "Type": "String", "Overwrite": true });
+    call(world, "AmazonSSM.PutParameter", &request)
+        .await
+        .map(drop)
+}
+
 /// A rule of the test listener beside the default one, for a path, with the listener's current target.
 pub(super) fn keep_path(world: &World, service: &str, path: &str) -> anyhow::Result<()> {
     let listener = group(world, service)?.test_listener;

@@ -78,6 +78,8 @@ pub(crate) enum Step {
     KeepPath { service: String, path: String },
     /// A caller with AWS permissions imitates the migration of the deployment that is under way.
     Forge { service: String, forgery: Forgery },
+    /// A person writes an SSM parameter.
+    PutParameter { name: String, value: String },
     /// A person sends a request to `start-deployment`, and waits for the answer.
     Ask(Request),
     /// An alarm changes its state.
@@ -160,6 +162,7 @@ impl Step {
             | Step::Deny { .. }
             | Step::Withdraw { .. }
             | Step::Store(..)
+            | Step::PutParameter { .. }
             | Step::LimitFargate(_)
             | Step::Ask(_)
             | Step::Alarm(..)

@@ -245,6 +245,7 @@ fn failure(request: &Request) -> ApiError {
         Service::Sns => ("InternalError", UNKNOWN),
         Service::Lambda => ("ServiceException", UNKNOWN),
         Service::Events => ("InternalException", UNKNOWN),
+        Service::Ssm => ("InternalServerError", UNKNOWN),
         Service::SecretsManager => (
             "InternalServiceError",
             "An error occurred on the server side.",
@@ -281,7 +282,8 @@ fn throttled(service: Service) -> ApiError {
         | Service::Ecs
         | Service::Events
         | Service::Logs
-        | Service::SecretsManager => ("ThrottlingException", 400),
+        | Service::SecretsManager
+        | Service::Ssm => ("ThrottlingException", 400),
     };
     ApiError::new(code, "Rate exceeded").with_status(status)
 }

@@ -126,7 +126,8 @@ fn denied(service: Service, message: String) -> ApiError {
         | Service::Ecs
         | Service::Events
         | Service::Logs
-        | Service::SecretsManager => ApiError::new("AccessDeniedException", message),
+        | Service::SecretsManager
+        | Service::Ssm => ApiError::new("AccessDeniedException", message),
     }
 }
 
@@ -157,6 +158,7 @@ fn sentence(service: Service, refusal: &Refusal) -> String {
         | Service::Logs
         | Service::Scheduler
         | Service::SecretsManager
+        | Service::Ssm
         | Service::Sts => refusal.sentence(),
     }
 }

@@ -76,7 +76,8 @@ pub(super) fn check(request: &Request, registries: &Repositories) -> Result<(), 
         | Service::Iam
         | Service::Logs
         | Service::Scheduler
-        | Service::SecretsManager => Err(unfit(request.service.protocol(), other)),
+        | Service::SecretsManager
+        | Service::Ssm => Err(unfit(request.service.protocol(), other)),
     }
 }
 

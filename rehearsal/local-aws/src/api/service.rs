@@ -16,6 +16,7 @@ pub enum Service {
     Scheduler,
     SecretsManager,
     Sns,
+    Ssm,
     Sts,
 }
 
@@ -39,7 +40,7 @@ const SNS_NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 pub(super) const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 impl Service {
-    pub const ALL: [Service; 14] = [
+    pub const ALL: [Service; 15] = [
         Service::CloudFormation,
         Service::CloudWatch,
         Service::CodeDeploy,
@@ -53,6 +54,7 @@ impl Service {
         Service::Scheduler,
         Service::SecretsManager,
         Service::Sns,
+        Service::Ssm,
         Service::Sts,
     ];
 
@@ -72,6 +74,7 @@ impl Service {
             Service::Scheduler => "scheduler",
             Service::SecretsManager => "secretsmanager",
             Service::Sns => "sns",
+            Service::Ssm => "ssm",
             Service::Sts => "sts",
         }
     }
@@ -79,9 +82,12 @@ impl Service {
     pub fn protocol(self) -> Protocol {
         match self {
             Service::CloudWatch => Protocol::QueryCompatibleJson,
-            Service::CodeDeploy | Service::Ecr | Service::Ecs | Service::Events | Service::Logs => {
-                Protocol::Json
-            }
+            Service::CodeDeploy
+            | Service::Ecr
+            | Service::Ecs
+            | Service::Events
+            | Service::Logs
+            | Service::Ssm => Protocol::Json,
             Service::SecretsManager => Protocol::JsonWithCapitals,
             Service::CloudFormation => Protocol::Query(CLOUDFORMATION_NAMESPACE),
             Service::Elb => Protocol::Query(ELB_NAMESPACE),
@@ -107,6 +113,7 @@ impl Service {
             Service::Logs => "Logs_20140328",
             Service::SecretsManager => "secretsmanager",
             Service::Sns => "2010-03-31",
+            Service::Ssm => "AmazonSSM",
             Service::Sts => "2011-06-15",
             Service::Lambda | Service::Scheduler => return None,
         })

@@ -27,6 +27,7 @@ mod interrupted;
 #[cfg(test)]
 mod odd_requests;
 #[cfg(test)]
+mod parameters;
 mod permissions;
 #[cfg(test)]
 mod programs;

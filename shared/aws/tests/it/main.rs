@@ -16,5 +16,6 @@ mod others;
 mod secrets_manager;
 mod server;
 mod service_deployments;
+mod ssm;
 mod task_definition;
 mod tasks;

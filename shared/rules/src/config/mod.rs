@@ -13,7 +13,8 @@ use std::time::Duration;
 use crate::gate::Gate;
 use crate::names::{
     ApplicationName, CertificateFile, ClusterName, ContainerName, DeploymentConfigName,
-    DeploymentGroupName, FunctionName, Mark, PipelineName, Repository, ServiceName, Tag,
+    DeploymentGroupName, FunctionName, Mark, ParameterName, PipelineName, Repository, ServiceName,
+    Tag,
 };
 use crate::status_matcher::StatusMatcher;
 use crate::tag_rule::TagRule;
@@ -59,6 +60,8 @@ pub struct Pipeline {
     pub tuning: Vec<Tuning>,
     /// What counts where CodeDeploy deploys to the service.
     pub codedeploy: CodeDeploy,
+    /// The SSM parameter that says which image serves production, for infrastructure templates; none: none is written.
+    pub publish: Option<ParameterName>,
     /// The migration gate; none: no migration.
     pub migration: Option<Migration>,
     /// The test traffic gate.

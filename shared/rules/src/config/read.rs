@@ -71,9 +71,11 @@ fn config(text: &str) -> Result<Config, Problems> {
     problems.finish(pipelines.map(|pipelines| Config { pipelines }))
 }
 
-/// People cannot distinguish two pipelines with one name, nor hooks two services with one deployment group.
+/// People cannot distinguish two pipelines with one name, nor hooks two services with one deployment group, and a parameter says one
+/// image.
 fn must_differ(pipelines: &[Option<Pipeline>], problems: &mut Problems) {
     let (mut names, mut groups) = (HashSet::new(), HashMap::new());
+    let mut parameters = HashMap::new();
     let read = pipelines.iter().enumerate();
     for (index, pipeline) in read.filter_map(|(index, one)| Some((index, one.as_ref()?))) {
         if !names.insert(&pipeline.name) {
@@ -82,6 +84,15 @@ fn must_differ(pipelines: &[Option<Pipeline>], problems: &mut Problems) {
                 pipeline.name
             );
             problems.add(format!("pipeline[{index}].name"), message);
+        }
+        if let Some(parameter) = &pipeline.publish {
+            let first = *parameters.entry(parameter).or_insert(index);
+            if first != index {
+                let message = format!(
+                    "`{parameter}` is written by pipeline[{first}], expected a parameter of its own"
+                );
+                problems.add(format!("pipeline[{index}].publish"), message);
+            }
         }
         let codedeploy = &pipeline.codedeploy;
         let group = (&codedeploy.application, &codedeploy.deployment_group);
@@ -234,6 +245,7 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
     let (when_busy, termination_wait) = busy(&mut section);
     let rollback = rollback(&mut section);
     let without_rollback = without_rollback(&mut section);
+    let publish = section.optional("publish");
     let tables = Tables::of(&mut section);
     section.finish();
 
@@ -274,6 +286,7 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
             deployment_config: deployment_config?,
             rollback: rollback?,
         },
+        publish: publish?,
         migration: gates.migration,
         test_traffic: gates.test_traffic,
         production_traffic: gates.production_traffic,

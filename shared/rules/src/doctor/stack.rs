@@ -70,7 +70,14 @@ pub fn cover(
     let Some(pattern) = facts.parameters.get(parameter) else {
         return;
     };
-    let covers = |name: &String| pattern.split(',').any(|one| like(one.trim(), name));
+    let covers = |name: &String| {
+        let mut patterns = pattern.split(',');
+        patterns.any(|one| match parameter {
+            // It is a folder.
+            "PublishedParameters" if !one.is_empty() => like(&format!("{one}*"), name),
+            _ => like(one.trim(), name),
+        })
+    };
     let uncovered: Vec<&str> = names
         .iter()
         .filter(|name| !covers(name))
@@ -233,5 +240,31 @@ mod tests {
             &[],
         );
         check(&checks, &[]);
+    }
+
+    #[test]
+    fn a_folder_covers_what_is_below_it() {
+        let check_one = |folder: &str, is_covered: bool| {
+            let names = ["/shop/web/image".to_owned()].into();
+            let mut checks = Checks::default();
+            let (facts, needed) = (
+                facts("", &[("PublishedParameters", folder)]),
+                needed("PublishedParameters", "/shop/web/"),
+            );
+            cover(
+                &mut checks,
+                &facts,
+                "PublishedParameters",
+                &names,
+                &[needed],
+            );
+            assert_eq!(checks.is_wrong(), !is_covered, "{folder}");
+        };
+        for folder in ["/", "/shop/", "/shop/web/", "/*/web/"] {
+            check_one(folder, true);
+        }
+        for folder in ["", "/pay/", "/shop/api/", "/shop/web/image/"] {
+            check_one(folder, false);
+        }
     }
 }

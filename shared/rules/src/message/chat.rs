@@ -90,6 +90,7 @@ fn sign(event: Event) -> &'static str {
         Event::Skipped => ":fast_forward:",
         Event::Refused => ":no_entry:",
         Event::Observed => ":eyes:",
+        Event::ParameterNotWritten => ":warning:",
         Event::Ready => ":raised_hand:",
         Event::Overdue => ":hourglass:",
         Event::Shipped => ":white_check_mark:",

@@ -15,6 +15,8 @@ pub enum Event {
     Refused,
     /// A deployment would be started, and the stack only observes.
     Observed,
+    /// The parameter that says what serves production could not be written.
+    ParameterNotWritten,
     /// A deployment waits for a person.
     Ready,
     /// A deployment that nothing would roll back has not ended within its time.
@@ -39,9 +41,12 @@ impl Event {
     /// What it means for the image unless more is known.
     pub(super) fn verdict(self) -> Verdict {
         match self {
-            Self::Started | Self::Waiting | Self::Observed | Self::Ready | Self::Overdue => {
-                Verdict::Pending
-            }
+            Self::Started
+            | Self::Waiting
+            | Self::Observed
+            | Self::ParameterNotWritten
+            | Self::Ready
+            | Self::Overdue => Verdict::Pending,
             Self::Shipped => Verdict::Success,
             Self::Skipped
             | Self::Refused
@@ -62,6 +67,7 @@ impl Event {
             Self::Skipped => "skipped",
             Self::Refused => "refused",
             Self::Observed => "observed",
+            Self::ParameterNotWritten => "parameter-not-written",
             Self::Ready => "ready",
             Self::Overdue => "overdue",
             Self::MigrationFailed => "migration-failed",
@@ -82,6 +88,7 @@ impl Event {
             Self::Skipped => "skipped",
             Self::Refused => "refused",
             Self::Observed => "observed",
+            Self::ParameterNotWritten => "parameter not written",
             Self::Ready => "ready",
             Self::Overdue => "overdue",
             Self::MigrationFailed => "migration failed",

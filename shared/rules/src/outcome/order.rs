@@ -3,7 +3,7 @@
 use super::{Command, Event, Outcome, Verdict};
 use crate::config::Pipeline;
 use crate::events::Request;
-use crate::names::{DeploymentId, Image};
+use crate::names::{DeploymentId, Image, ParameterName};
 use crate::observed::ImageStatus;
 use crate::start::{self, AskedBy, Skip};
 
@@ -132,6 +132,24 @@ impl Outcome {
         );
         outcome.reason = Some(decision.to_owned());
         outcome.next = Some("to deploy from now on: sam deploy with Mode=deploy".to_owned());
+        outcome
+    }
+
+    /// The pipeline's parameter could not be written. It names no image: what becomes of the one that was ordered does not depend on it.
+    pub fn parameter_not_written(
+        pipeline: &Pipeline,
+        parameter: &ParameterName,
+        reason: String,
+    ) -> Self {
+        let summary = format!(
+            "the SSM parameter `{parameter}` could not be brought up to date; deployments do not wait for it, but an infrastructure \
+             template that reads it may bring an older image back"
+        );
+        let mut outcome = Self::new(Event::ParameterNotWritten, pipeline, None, None, summary);
+        outcome.reason = Some(reason);
+        outcome.next = Some(
+            "correct the cause; every reconciliation tries again, and the next one is within the hour".to_owned(),
+        );
         outcome
     }
 }

@@ -52,14 +52,17 @@ pub fn is_of_same_service(definition: &TaskDefinition, next: &Value) -> bool {
 }
 
 /// Whether a revision was registered for this order or a later one: where no deployment has a description, an attempt counts for the
-/// order that its revision remembers, and one of an earlier order for no later one.
+/// order that its revision remembers, and one of an earlier order for no later one. Of two orders of one moment, which is that of the
+/// image's push, one by another tag came later or earlier: the image has been given the tag that is followed now, perhaps a higher
+/// version, and an attempt by the tag of then would say nothing of it.
 pub fn is_of_no_earlier_order(definition: &TaskDefinition, next: &Value) -> bool {
     let next = TaskDefinition {
         task_definition: Value::Null,
         tags: next["tags"].clone(),
     };
     let ordered = |of| mark(of, "greenlight:ordered-at").and_then(start::read_moment);
-    ordered(definition) >= ordered(&next)
+    let (then, now) = (ordered(definition), ordered(&next));
+    then > now || then == now && mark(definition, "greenlight:tag") == mark(&next, "greenlight:tag")
 }
 
 /// Whether a revision was registered for this service, `<cluster>/<service>`.
@@ -86,25 +89,30 @@ mod tests {
 
     #[test]
     fn a_revision_of_an_earlier_order_is_not_for_a_later_one() {
-        let tags = |ordered_at: &str| match ordered_at {
+        let tags = |ordered_at: &str, tag: &str| match ordered_at {
             "" => json!([]),
-            ordered_at => json!([{"key": "greenlight:ordered-at", "value": ordered_at}]),
+            ordered_at => json!([
+                {"key": "greenlight:ordered-at", "value": ordered_at},
+                {"key": "greenlight:tag", "value": tag},
+            ]),
         };
-        let next = json!({"tags": tags("2026-10-14T09:21:47Z")});
-        for (ordered_at, expected) in [
-            ("2026-10-14T09:21:46Z", false),
-            ("2026-10-14T09:21:47Z", true),
-            ("2026-10-14T09:21:48Z", true),
-            ("", false),
+        let next = json!({"tags": tags("2026-10-14T09:21:47Z", "v1.2.0")});
+        for (ordered_at, tag, expected) in [
+            ("2026-10-14T09:21:46Z", "v1.2.0", false),
+            ("2026-10-14T09:21:47Z", "v1.2.0", true),
+            ("2026-10-14T09:21:47Z", "v1.1.0", false),
+            ("2026-10-14T09:21:48Z", "v1.2.0", true),
+            ("2026-10-14T09:21:48Z", "v1.1.0", true),
+            ("", "", false),
         ] {
             let definition = TaskDefinition {
                 task_definition: Value::Null,
-                tags: tags(ordered_at),
+                tags: tags(ordered_at, tag),
             };
             assert_eq!(
                 is_of_no_earlier_order(&definition, &next),
                 expected,
-                "{ordered_at}"
+                "{ordered_at} {tag}"
             );
         }
     }

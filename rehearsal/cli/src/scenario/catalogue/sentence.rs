@@ -18,7 +18,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Vec<Expectation>>) ->
 }
 
 /// The sentences with arguments. Those of a history come first: `UPDATE=1` writes them.
-pub(super) const FORMS: [Form; 39] = [
+pub(super) const FORMS: [Form; 40] = [
     form(
         "deployments of `SERVICE`: [rollback to] VERSION STATUS [ERROR-CODE], …",
         |text| {
@@ -210,6 +210,14 @@ pub(super) const FORMS: [Form; 39] = [
             let seconds = from.parse().ok()?..to.parse().ok()?;
             let moment = moment.strip_suffix('`')?;
             Some(vec![claims::told_after(outcome, moment, seconds)])
+        },
+    ),
+    form(
+        "the parameter `NAME` was VERSION | TEXT, then VERSION, …",
+        |text| {
+            let (name, values) = text.strip_prefix("the parameter `")?.split_once("` was ")?;
+            let values: Vec<&str> = values.split(", then ").collect();
+            Some(vec![claims::parameter_was(name, &values)])
         },
     ),
     form("a reconciliation ended with `REASON`", |text| {

@@ -27,7 +27,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Step>) -> Form {
 }
 
 /// All forms of lines, except the moments of `until` and `when`.
-const FORMS: [Form; 38] = [
+const FORMS: [Form; 39] = [
     form("push index VERSION [to REPOSITORY] [as TAG, …]", |line| {
         let image = image(line.strip_prefix("push index ")?)?;
         let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
@@ -155,6 +155,13 @@ const FORMS: [Form; 38] = [
         let rest = between(line, "set the bake time of ", " minutes")?;
         let (service, minutes) = rest.split_once(" to ")?;
         operate(service, Operation::SetBakeTime(minutes.parse().ok()?))
+    }),
+    form("put VALUE into the parameter NAME", |line| {
+        let (value, name) = line
+            .strip_prefix("put ")?
+            .split_once(" into the parameter ")?;
+        let (name, value) = (word(name)?, word(value)?);
+        Some(Step::PutParameter { name, value })
     }),
     form(
         "move SERVICE to ECS STRATEGY[, FUNCTION at STAGE, …]",

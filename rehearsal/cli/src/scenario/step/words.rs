@@ -69,6 +69,9 @@ impl Display for Step {
                 Operation::MoveToEcs(how) => write!(f, "move {service} to ECS {how}"),
             },
             Step::Try(step) => write!(f, "try to {step}"),
+            Step::PutParameter { name, value } => {
+                write!(f, "put {value} into the parameter {name}")
+            }
             Step::Desire { service, count } => write!(f, "desire {count} tasks of {service}"),
             Step::KeepPath { service, path } => {
                 write!(f, "pin {path} on the test listener of {service}")

@@ -16,6 +16,7 @@ mod logs;
 mod scheduler;
 mod secrets_manager;
 mod sns;
+mod ssm;
 mod sts;
 
 pub(super) use self::lambda::not_reachable;
@@ -69,6 +70,7 @@ fn of(service: Service) -> impl Iterator<Item = &'static Operation> {
         Service::Scheduler => &[scheduler::OPERATIONS],
         Service::SecretsManager => &[secrets_manager::OPERATIONS],
         Service::Sns => &[sns::OPERATIONS],
+        Service::Ssm => &[ssm::OPERATIONS],
         Service::Sts => &[sts::OPERATIONS],
     };
     tables.iter().copied().flatten()
@@ -114,6 +116,7 @@ pub(super) fn missing(service: Service) -> fn(&str) -> ApiError {
             |member| ApiError::new("ValidationException", not_null(member))
         }
         Service::SecretsManager => secrets_manager::missing,
+        Service::Ssm => ssm::missing,
         Service::Sns => |member| {
             let message =
                 format!("Invalid parameter: {member} Reason: no value for required parameter");

@@ -315,3 +315,30 @@ fn a_grpc_health_check_has_its_own_path_and_goes_over_tls() {
         @"at `pipeline[0].test_traffic.base_url`: `http://test.example.com` is not encrypted, and gRPC health checks are sent over TLS only, as a load balancer takes them (hint: an `https://` address)"
     );
 }
+
+#[test]
+fn a_published_parameter_is_one_pipelines_and_not_greenlights() {
+    let published = |name: &str| format!("{SMALLEST}publish = '{name}'\n");
+    let config = Config::parse(&published("/shop/web/image")).unwrap();
+    let name = config.pipelines[0].publish.as_ref().unwrap();
+    assert_eq!(name.as_str(), "/shop/web/image");
+    assert_eq!(Config::parse(SMALLEST).unwrap().pipelines[0].publish, None);
+    for wrong in [
+        "shop/web",
+        "/image",
+        "/greenlight/hold",
+        "/aws/image",
+        "/SSM/image",
+    ] {
+        let said = problems(&published(wrong));
+        let expected = format!(
+            "at `pipeline[0].publish`: `{wrong}` is not the name of an SSM parameter such as `/shop/web/image`: 2 to 15 levels"
+        );
+        assert!(said.starts_with(&expected), "{said}");
+    }
+    let (first, second) = (published("/shop/web/image"), published("/shop/web/image"));
+    let second = second.replace("name = \"shop-web\"", "name = \"other\"");
+    let said = problems(&format!("{first}{second}"));
+    let expected = "at `pipeline[1].publish`: `/shop/web/image` is written by pipeline[0], expected a parameter of its own";
+    assert!(said.lines().any(|line| line == expected), "{said}");
+}
