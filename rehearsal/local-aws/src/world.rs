@@ -36,8 +36,8 @@ use crate::timeline;
 
 // The types of a world's settings and results, re-exported so that its users need no other module.
 pub use self::settings::{
-    ContainerSettings, DeployedBy, EcsDeployments, HealthCheck, IsBalanced, ServiceSettings,
-    TestListener, TestRule, WorldSettings,
+    ContainerSettings, DeployedBy, EcsDeployments, HealthCheck, Internal, IsBalanced,
+    ServiceSettings, TestListener, TestRule, WorldSettings,
 };
 pub use crate::api::ledger::AwsCall;
 pub use crate::aws::{Aws, DeploymentRecord};

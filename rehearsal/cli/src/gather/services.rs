@@ -40,7 +40,7 @@ pub(super) fn at_end(scenario: &Scenario, world: &World) -> BTreeMap<String, AtE
             let tasks = primary.map_or(0, |set| state.tasks_of(&set.id).filter(running).count());
             let image = primary.and_then(|set| {
                 let revision = state.revision(&set.task_definition)?;
-                revision.image_of(&set.load_balancer.container)
+                revision.image_of(set.serving_container()?)
             });
             // ECS has a deployment end before the last task of blue is gone.
             let is_left = |set: &&TaskSet| {
