@@ -398,7 +398,7 @@ fn pipelines(scenario: &Scenario, root: &Path, data: &Data) -> anyhow::Result<Pa
         true => Some(text),
         false => {
             let functions = scenario.setting.own_functions();
-            custom_pipelines::as_played(&text, &functions)
+            custom_pipelines::as_played(&text, &functions, &scenario.setting.target_groups())
         }
     };
     let rewritten = match (rewritten, &scenario.pipelines) {

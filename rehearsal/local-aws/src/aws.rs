@@ -102,6 +102,22 @@ impl Aws {
         self.listener_of_entry(first, kind)
     }
 
+    /// The listener of the load balancer of a service that ECS deploys which has a target group of this name.
+    pub fn listener_of_group(
+        &self,
+        service: &str,
+        kind: ListenerKind,
+        target_group: &str,
+    ) -> Option<String> {
+        let is_named = |arn: &String| arn.split('/').nth(1) == Some(target_group);
+        let mut entries = self.balanced_by_ecs(service).into_iter();
+        let found = entries.find(|(group, rules)| {
+            let mut pairs = rules.iter().flat_map(|rules| &rules.groups);
+            is_named(group) || pairs.any(is_named)
+        });
+        self.listener_of_entry(found?, kind)
+    }
+
     /// The further load balancers of a service that ECS deploys: their names, and the URLs of their production listeners.
     pub fn further_base_urls(&self, service: &str) -> Vec<(String, String)> {
         let further = self.balanced_by_ecs(service).into_iter().skip(1);

@@ -2,7 +2,7 @@
 
 /// Every permission that the template grants, as `--without` takes it, with a short scenario that does not go as expected
 /// without it. The role of the time-out schedule is nobody's but the schedule's.
-pub(super) const NEEDED: [(&str, &str); 144] = [
+pub(super) const NEEDED: [(&str, &str); 146] = [
     ("HookRole:lambda:InvokeFunction", "native-failed-migration"),
     ("ScheduleRole:lambda:InvokeFunction", "endless-migration"),
     (
@@ -230,6 +230,14 @@ pub(super) const NEEDED: [(&str, &str); 144] = [
     ("report-outcome:ecr:DescribeImages", "denied-hook"),
     ("report-outcome:events:PutEvents", "denied-hook"),
     ("report-outcome:sns:Publish", "denied-hook"),
+    (
+        "run-migration:codedeploy:BatchGetDeployments",
+        "moved-to-native-rollback",
+    ),
+    (
+        "run-migration:codedeploy:ListDeployments",
+        "moved-to-native-rollback",
+    ),
     ("run-migration:codedeploy:GetDeployment", "denied-hook"),
     (
         "run-migration:codedeploy:GetDeploymentTarget",

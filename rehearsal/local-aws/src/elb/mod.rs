@@ -10,6 +10,7 @@ mod proxy;
 mod rule;
 mod rule_arn;
 mod state;
+mod stickiness;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -145,6 +146,7 @@ impl LoadBalancers {
             addresses,
             nodes: self.inner.nodes.of_listener(&forward),
             distribution: Distribution::new(forward),
+            sticks_for: None,
             rules: Vec::new(),
             pinned: BTreeMap::new(),
             traffic: Traffic::default(),
@@ -185,6 +187,7 @@ impl LoadBalancers {
             conditions,
             nodes: self.inner.nodes.of_listener(&forward),
             distribution: Distribution::new(forward),
+            sticks_for: None,
         });
         listener.rules.sort_by_key(|rule| rule.priority);
         drop(state);
@@ -454,6 +457,7 @@ impl Listener {
             port: self.port,
             protocol: self.protocol,
             forward: self.distribution.forward(),
+            sticks_for: self.sticks_for,
             rules: self.rules.iter().map(Rule::describe).collect(),
         }
     }

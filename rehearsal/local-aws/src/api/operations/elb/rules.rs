@@ -1,8 +1,10 @@
 //! CreateRule and ModifyRule: a person adds a listener rule, or puts its target groups back.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::modify_listener::{check_association, forward};
+use super::modify_listener::{check_association, forward, stickiness};
 use super::refusal::{are_arns, invalid, no_listener};
 use super::shapes::describe_rules_of;
 use crate::api::error::{ApiError, not_simulated};
@@ -40,12 +42,14 @@ pub(super) fn create_rule(call: Call<'_>) -> Answer {
     if conditions.is_empty() {
         return Err(call.input.missing("conditions"));
     }
-    let forward = action(call, &listener)?.ok_or_else(|| call.input.missing("actions"))?;
+    let action = action(call, &listener)?;
+    let (forward, sticks_for) = action.ok_or_else(|| call.input.missing("actions"))?;
     let created = call
         .aws
         .load_balancers
         .add_rule(arn, priority, conditions, forward);
     let created = created.ok_or_else(no_listener)?;
+    call.aws.load_balancers.set_stickiness(&created, sticks_for);
     Ok(json!({ "Rules": described(call, &created) }))
 }
 
@@ -63,11 +67,12 @@ pub(super) fn modify_rule(call: Call<'_>) -> Answer {
         return Err(ApiError::new("OperationNotPermitted", message));
     }
     let conditions = conditions(call)?;
-    let forward = action(call, &listener)?;
+    let action = action(call, &listener)?;
     if !conditions.is_empty() {
         call.aws.load_balancers.set_rule_conditions(arn, conditions);
     }
-    if let Some(forward) = forward {
+    if let Some((forward, sticks_for)) = action {
+        call.aws.load_balancers.set_stickiness(arn, sticks_for);
         call.aws.load_balancers.set_rule_forward(arn, forward);
     }
     Ok(json!({ "Rules": described(call, arn) }))
@@ -85,18 +90,18 @@ fn described(call: Call<'_>, rule: &str) -> Vec<Value> {
     rules
 }
 
-/// The target groups of the only action; none if the request has no action.
+/// The target groups of the only action, and for how long it keeps clients; none if the request has no action.
 fn action(
     call: Call<'_>,
     listener: &ListenerDescription,
-) -> Result<Option<Vec<Forward>>, ApiError> {
+) -> Result<Option<(Vec<Forward>, Option<Duration>)>, ApiError> {
     let actions = call.input.structures("Actions")?;
     match actions.as_slice() {
         [] => Ok(None),
         [action] => {
             let forward = forward(action)?;
             check_association(call, &forward, &listener.load_balancer_arn)?;
-            Ok(Some(forward))
+            Ok(Some((forward, stickiness(action)?)))
         }
         [_, _, ..] => Err(invalid(not_simulated(
             "several actions of a rule, only one that forwards",
