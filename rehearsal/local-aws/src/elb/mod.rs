@@ -237,6 +237,18 @@ impl LoadBalancers {
         self.inner.health_changed.notify_waiters();
     }
 
+    /// Changes for how long a rule keeps clients, a listener's default one included.
+    pub fn set_stickiness(&self, rule_arn: &str, sticks_for: Option<Duration>) {
+        for listener in &mut self.inner.lock().listeners {
+            if whole_listener(&listener.arn) == rule_arn {
+                listener.sticks_for = sticks_for;
+            }
+            let rules = listener.rules.iter_mut();
+            let named = rules.filter(|rule| rule.arn == rule_arn);
+            named.for_each(|rule| rule.sticks_for = sticks_for);
+        }
+    }
+
     /// Changes a rule's conditions.
     pub fn set_rule_conditions(&self, rule_arn: &str, conditions: Vec<Condition>) {
         let mut state = self.inner.lock();

@@ -7,29 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-use crate::elb::LoadBalancers;
 use crate::elb::forward::Distribution;
-use crate::elb::rule_arn::whole_listener;
 use crate::identity::sha256_hex;
 
 /// The cookie of an action with several target groups.
 const COOKIE: &str = "AWSALBTG";
-
-impl LoadBalancers {
-    /// Changes for how long a rule keeps clients, a listener's default one included.
-    pub fn set_stickiness(&self, rule_arn: &str, sticks_for: Option<Duration>) {
-        let mut state = self.inner.lock();
-        for listener in &mut state.listeners {
-            if whole_listener(&listener.arn) == rule_arn {
-                listener.sticks_for = sticks_for;
-            }
-            let mut rules = listener.rules.iter_mut();
-            if let Some(rule) = rules.find(|rule| rule.arn == rule_arn) {
-                rule.sticks_for = sticks_for;
-            }
-        }
-    }
-}
 
 /// The target group of an action that the request's cookie names; `None` where the weights decide.
 pub(super) fn kept(
@@ -59,4 +41,36 @@ pub(super) fn cookie(group: &str, sticks_for: Duration, now: SystemTime) -> Opti
         sticks_for.as_secs()
     );
     HeaderValue::from_str(&value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::elb::Forward;
+
+    #[test]
+    fn a_cookie_counts_until_it_is_too_old_and_for_a_group_of_the_action() {
+        let forward = |group: &str| Forward {
+            target_group_arn: group.to_owned(),
+            weight: 0,
+        };
+        let action = Distribution::new(vec![forward("blue"), forward("green")]);
+        let now = UNIX_EPOCH + Duration::from_secs(1_000);
+        let hour = Duration::from_secs(3_600);
+        for (group, after, expected) in [
+            ("blue", Duration::ZERO, Some("blue")),
+            ("green", hour - Duration::from_secs(1), Some("green")),
+            ("blue", hour, None),
+            ("other", Duration::ZERO, None),
+        ] {
+            let given = cookie(group, hour, now).unwrap();
+            let given = given.to_str().unwrap().split(';').next().unwrap();
+            let mut headers = HeaderMap::new();
+            let value = format!("session=1; {given}");
+            headers.insert(header::COOKIE, value.parse().unwrap());
+            let found = kept(&headers, &action, now + after);
+            assert_eq!(found.as_deref(), expected, "{group} {after:?}");
+        }
+        assert_eq!(kept(&HeaderMap::new(), &action, now), None);
+    }
 }

@@ -230,7 +230,7 @@ fn can_be_asked_natively(pipeline: &Pipeline, service: &Service) -> Result<(), M
         ),
     ] {
         let Some(traffic) = traffic else { continue };
-        let leads = |one: &LoadBalancer| one.rule(through).is_some();
+        let leads = |one: &LoadBalancer| through.rule_of(one).is_some();
         one_can_be_asked(pipeline, service, traffic, through, leads)?
             .ok_or_else(|| nothing_to_ask(pipeline, through, lacks, remedy))?;
     }

@@ -2,7 +2,6 @@
 
 use crate::names::{ListenerArn, ListenerRuleArn, TargetGroupArn, TargetGroupName};
 use crate::observed::LoadBalancerTarget;
-use crate::test_traffic::Through;
 
 /// One entry of a service's `loadBalancers` that has a container and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,15 +113,6 @@ impl Unclear {
 }
 
 impl LoadBalancer {
-    /// The rule or listener that ECS points at green; none where the load balancer has none.
-    pub fn rule(&self, through: Through) -> Option<&TrafficRule> {
-        let advanced = self.advanced.as_ref()?;
-        match through {
-            Through::TestListener => advanced.test_rule.as_ref(),
-            Through::ProductionListener => advanced.production_rule.as_ref(),
-        }
-    }
-
     /// Its target groups: one, or two where blue and green change places.
     pub fn groups(&self) -> impl Iterator<Item = &TargetGroupArn> {
         let advanced = self.advanced.as_ref();

@@ -29,7 +29,7 @@ pub fn entries<'a>(
     traffic: &Traffic,
     through: Through,
 ) -> Result<Vec<Entry<'a>>, String> {
-    let leads = |balancer: &LoadBalancer| balancer.rule(through).is_some();
+    let leads = |balancer: &LoadBalancer| through.rule_of(balancer).is_some();
     let asked = match traffic.requests.is_empty() {
         true => Ok(None),
         false => ecs::asked(
@@ -53,7 +53,7 @@ pub fn entries<'a>(
         };
         Ok(Entry {
             green,
-            rule: balancer.rule(through),
+            rule: through.rule_of(balancer),
             is_asked: asked.is_some_and(|asked| std::ptr::eq(asked, balancer)),
         })
     };

@@ -370,7 +370,12 @@ fn migrate_alone(payload: &Value, newest: Option<Value>, task: Value) -> Invocat
                 "RegisterTaskDefinition" => Some(Says(
                     json!({"taskDefinition": {"taskDefinitionArn": ALONE}}),
                 )),
-                "RunTask" | "DescribeTasks" => Some(tasks(&task)),
+                "RunTask" => {
+                    let mut started = self::task("PROVISIONING", Value::Null);
+                    started["taskDefinitionArn"] = ALONE.into();
+                    Some(tasks(&started))
+                }
+                "DescribeTasks" => Some(tasks(&task)),
                 _ => None,
             }
         },
