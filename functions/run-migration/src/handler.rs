@@ -1,6 +1,5 @@
 //! Observes green, plans the migration task and runs it, for the hook of either engine.
 
-mod alone;
 mod codedeploy;
 mod native;
 mod record;

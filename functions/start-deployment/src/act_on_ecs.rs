@@ -337,5 +337,5 @@ fn begun(migrations: &Migrations, next: &Next) -> Option<Migration> {
         return Some(Migration::Ended(migrated.revision.clone()));
     }
     let (scheduled, definition, _) = migrations.running.as_ref()?;
-    is_same(definition).then(|| Migration::Starting(scheduled.record.runs.revision.clone()))
+    is_same(definition).then(|| Migration::Starting(scheduled.record.runs.shipped().clone()))
 }

@@ -264,19 +264,26 @@ impl Handler {
                 each.push((reconciliation, Ok(report)));
             }
             for (reconciliation, failed) in left_out {
-                let failure = Failure::from(failed);
-                let result = match failure.is_refusal() && reconciliation.carries_an_order() {
-                    true => self
-                        .refuse(started, reconciliation, &failure)
-                        .await
-                        .map(|()| Report::refused(reconciliation, &failure)),
-                    false => Err(failure),
-                };
+                let result = self.left_out(started, reconciliation, failed.into()).await;
                 each.push((reconciliation, result));
             }
             return Ok(each);
         }
         Err(Failure::Unfinished)
+    }
+
+    /// What becomes of a pipeline that could not be observed: an order that is refused is told, and not tried again.
+    async fn left_out(
+        &self,
+        started: &Started<Starting>,
+        reconciliation: &Reconciliation<'_>,
+        failure: Failure,
+    ) -> Result<Report, Failure> {
+        if !(failure.is_refusal() && reconciliation.carries_an_order()) {
+            return Err(failure);
+        }
+        self.refuse(started, reconciliation, &failure).await?;
+        Ok(Report::refused(reconciliation, &failure))
     }
 
     fn is_covered(&self, reconciliation: &Reconciliation<'_>) -> bool {

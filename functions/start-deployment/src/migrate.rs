@@ -7,8 +7,8 @@ use aws::ecs::{RunTaskAnswer, refused};
 use aws::observe::OnEcs;
 use aws::scheduler::{Created, Schedule};
 use aws::{CallFailed, Kind};
-use lambda::{Failure, Started};
-use rules::config::Migration;
+use lambda::{Failure, Started, register_alone};
+use rules::config::{Migration, MigrationRevision};
 use rules::engine::Engine;
 use rules::environment::Starting;
 use rules::migration::{self, MigrationTask, TaskRun};
@@ -49,10 +49,12 @@ impl Handler {
         let last = migrations.last();
         let placement = &on_ecs.placement;
         let task = rolling::migration_task(migration, &migrations.id, last, &revision, placement);
+        let mut task = self.settled(migration, task).await?;
         let record = record(due, migrations, migration, &task);
         let Some(mut written) = self.write_down(started, migrations, record, now).await? else {
             return Ok(Begun::Overtaken(Vec::new()));
         };
+        task.run_in_that_of(&written.record.runs);
         let running = match self.run(&written.record, &task).await {
             Ok(running) => running,
             Err(failure) => {
@@ -76,6 +78,24 @@ impl Handler {
             self.publish_migrating(started, due, &revision).await;
         }
         Ok(Begun::Migrating(revision, running.arn))
+    }
+
+    /// With the revision in which it runs, where that is one of its own.
+    async fn settled(
+        &self,
+        migration: &Migration,
+        mut task: MigrationTask,
+    ) -> Result<MigrationTask, Failure> {
+        match migration.revision {
+            MigrationRevision::Shipped => return Ok(task),
+            MigrationRevision::Alone => {}
+        }
+        let shipped = self.ecs.describe_task_definition(task.revision.as_str());
+        let shipped = shipped.await?;
+        let _turn = self.registering.lock().await;
+        let registered = register_alone(&self.ecs, &shipped, &task.container).await?;
+        task.run_alone_in(registered.map_err(Failure::Refused)?);
+        Ok(task)
     }
 
     /// Makes the schedule, or takes it over where it is of this very start, or nothing came of it. None where another start was faster.
@@ -102,7 +122,8 @@ impl Handler {
         let Some(found) = found else {
             return Ok(None);
         };
-        let is_this = found.task.is_none() && found.id == record.id && found.runs == record.runs;
+        let is_same = found.runs.is_of_same(&record.runs);
+        let is_this = found.task.is_none() && found.id == record.id && is_same;
         if is_this {
             return Ok(Some(Written {
                 record: found,

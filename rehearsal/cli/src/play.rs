@@ -169,8 +169,13 @@ async fn set_up(scenario: &Scenario, paths: &Paths, data: &Data) -> anyhow::Resu
             [] => scenario.setting.asked.map(Asked::path).into(),
             own => own.to_vec(),
         };
-        let client = Traffic::start(address, world.clock.clone(), rest, pages)?;
-        traffic.insert(service.label.clone(), client);
+        let first = (service.label.clone(), address);
+        let further = world.further_base_urls(&service.label).into_iter();
+        for (label, address) in [first].into_iter().chain(further) {
+            let (clock, rest) = (world.clock.clone(), rest.clone());
+            let client = Traffic::start(address, clock, rest, pages.clone())?;
+            traffic.insert(label, client);
+        }
     }
     for client in traffic.values() {
         client.more(ANSWERS_AROUND).await;
@@ -399,7 +404,7 @@ fn pipelines(scenario: &Scenario, root: &Path, data: &Data) -> anyhow::Result<Pa
         true => Some(text),
         false => {
             let functions = scenario.setting.own_functions();
-            custom_pipelines::as_played(&text, &functions)
+            custom_pipelines::as_played(&text, &functions, &scenario.setting.target_groups())
         }
     };
     let rewritten = match (rewritten, &scenario.pipelines) {

@@ -21,6 +21,7 @@ use crate::scheduler::Scheduler;
 use crate::secrets_manager::SecretsManager;
 use crate::service_deployment::ServiceDeployments;
 use crate::service_deployment::deployment::ServiceDeployment;
+use crate::service_deployment::listener_rules::TwoTargetGroups;
 use crate::service_deployment::revision::ServiceRevision;
 use crate::sns::{Message, Sns};
 use crate::ssm::Ssm;
@@ -97,17 +98,64 @@ impl Aws {
         of_group.unwrap_or_else(|| self.listener_of_ecs(service, kind))
     }
 
-    /// The listener of a service that ECS deploys: that of its production or test rule, or the one that forwards to its only
-    /// target group. A test rule may be on the production listener.
+    /// The listener of the first load balancer of a service that ECS deploys.
     fn listener_of_ecs(&self, service: &str, kind: ListenerKind) -> Option<String> {
-        let (group, rules) = self.ecs.read(|state| {
+        let first = self.balanced_by_ecs(service).into_iter().next()?;
+        self.listener_of_entry(first, kind)
+    }
+
+    /// The listener of the load balancer of a service that ECS deploys which has a target group of this name.
+    pub fn listener_of_group(
+        &self,
+        service: &str,
+        kind: ListenerKind,
+        target_group: &str,
+    ) -> Option<String> {
+        let is_named = |arn: &String| arn.split('/').nth(1) == Some(target_group);
+        let mut entries = self.balanced_by_ecs(service).into_iter();
+        let found = entries.find(|(group, rules)| {
+            let mut pairs = rules.iter().flat_map(|rules| &rules.groups);
+            is_named(group) || pairs.any(is_named)
+        });
+        self.listener_of_entry(found?, kind)
+    }
+
+    /// The further load balancers of a service that ECS deploys: their names, and the URLs of their production listeners.
+    pub fn further_base_urls(&self, service: &str) -> Vec<(String, String)> {
+        let further = self.balanced_by_ecs(service).into_iter().skip(1);
+        let described = further.filter_map(|entry| {
+            let arn = self.listener_of_entry(entry, ListenerKind::Production)?;
+            let listener = self.described(&arn)?;
+            // `listener/app/NAME/…`
+            let name = arn.split('/').nth(2)?.to_owned();
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listener.port));
+            Some((name, format!("{}://{address}", listener.protocol.scheme())))
+        });
+        described.collect()
+    }
+
+    /// Target group and rules, for each load balancer.
+    fn balanced_by_ecs(&self, service: &str) -> Vec<(String, Option<TwoTargetGroups>)> {
+        let balanced = self.ecs.read(|state| {
             let is_wanted = |known: &&ecs::service::Service| {
                 record::is_called(service, &known.cluster, &known.name)
             };
             let service = state.services.iter().find(is_wanted)?;
-            let rules = service.controller.ecs()?.two_groups.clone();
-            Some((service.load_balancer.target_group_arn.clone(), rules))
-        })?;
+            let mut rules = service.controller.ecs()?.two_groups.iter();
+            let behind = service.load_balancers.iter();
+            let balanced = behind.map(|one| (one.target_group_arn.clone(), rules.next().cloned()));
+            Some(balanced.collect())
+        });
+        balanced.unwrap_or_default()
+    }
+
+    /// The listener of the production or test rule, or the one that forwards to the only target group. A test rule may be on the
+    /// production listener.
+    fn listener_of_entry(
+        &self,
+        (group, rules): (String, Option<TwoTargetGroups>),
+        kind: ListenerKind,
+    ) -> Option<String> {
         match (rules, kind) {
             (Some(rules), ListenerKind::Production) => Some(listener_of(&rules.production_rule)),
             (Some(rules), ListenerKind::Test) => Some(listener_of(&rules.test_rule?)),
@@ -149,7 +197,10 @@ impl Aws {
     }
 
     fn described_listener(&self, service: &str, kind: ListenerKind) -> Option<ListenerDescription> {
-        let arn = self.listener(service, kind)?;
+        self.described(&self.listener(service, kind)?)
+    }
+
+    fn described(&self, arn: &str) -> Option<ListenerDescription> {
         let mut listeners = self.load_balancers.listeners().into_iter();
         listeners.find(|listener| listener.arn == arn)
     }

@@ -37,8 +37,8 @@ use crate::timeline;
 
 // The types of a world's settings and results, re-exported so that its users need no other module.
 pub use self::settings::{
-    ContainerSettings, DeployedBy, EcsDeployments, HealthCheck, IsBalanced, ServiceSettings,
-    TestListener, TestRule, WorldSettings,
+    ContainerSettings, DeployedBy, EcsDeployments, HealthCheck, Internal, IsBalanced,
+    ServiceSettings, TestListener, TestRule, WorldSettings,
 };
 pub use crate::api::ledger::AwsCall;
 pub use crate::aws::{Aws, DeploymentRecord};
@@ -203,16 +203,15 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         lambda: lambda.clone(),
         iam: iam.clone(),
     };
-    let service_deployments = Arc::new(ServiceDeployments::new(context.clone(), uses));
     let scheduler = Arc::new(Scheduler::new(context.clone(), iam.clone(), lambda.clone()));
     Ok(Aws {
+        service_deployments: Arc::new(ServiceDeployments::new(context.clone(), uses)),
         ssm: Ssm::new(context.clone()),
         context,
         iam,
         ecr,
         ecs,
         codedeploy,
-        service_deployments,
         cloudwatch,
         load_balancers,
         lambda,

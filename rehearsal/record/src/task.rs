@@ -24,6 +24,8 @@ pub struct Migration {
     pub given_to: Option<String>,
     /// ARN of the revision.
     pub revision: String,
+    /// ARN of the revision that it migrates: where it runs alone, the one by whose tag its own was made.
+    pub of: String,
     /// `None` if unknown, because the timeline has no start of a task that never ran.
     #[serde(with = "crate::moment::optional")]
     pub started_at: Option<SystemTime>,

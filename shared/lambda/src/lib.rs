@@ -3,6 +3,7 @@
 //! Not here: anything that a function decides, and any call that only one function makes.
 #![warn(missing_docs)]
 
+mod alone;
 mod authorities;
 mod deadline;
 mod evidence;
@@ -15,6 +16,7 @@ mod start;
 mod subscriber;
 mod throttled_batch;
 
+pub use alone::{register_alone, runs_as};
 pub use authorities::Authorities;
 pub use deadline::Deadline;
 pub use evidence::EvidenceReader;

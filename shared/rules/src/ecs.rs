@@ -31,4 +31,4 @@ pub use production::{Serving, running_image, serving};
 pub use progress::{Newest, progress};
 pub use revision::{ResolvedTargetGroup, RevisionImage, ServiceRevision};
 pub use stage::Stage;
-pub use traffic::{Advanced, LoadBalancer, TrafficRule};
+pub use traffic::{Advanced, LoadBalancer, TrafficRule, Unclear, asked};

@@ -35,7 +35,7 @@ pub fn leads_to_green(
         match rule_met(rule, asked) {
             Met::No => {}
             Met::Perhaps(why) => {
-                is_of_green(rule, green, Some(asked.wanted)).map_err(|elsewhere| {
+                is_of_green(rule, green, Some(asked.wanted), through).map_err(|elsewhere| {
                     format!(
                         "whether `{}` meets {} of the {listener} cannot be evaluated ({why}), and it {elsewhere}",
                         asked.path,
@@ -44,14 +44,16 @@ pub fn leads_to_green(
                 })?;
             }
             Met::Yes => {
-                return is_of_green(rule, green, Some(asked.wanted)).map_err(|elsewhere| {
-                    format!(
-                        "`{}` meets {} of the {listener}, which {elsewhere}{}",
-                        asked.path,
-                        named(rule),
-                        hint(&in_order, rule, &asked, green, through)
-                    )
-                });
+                return is_of_green(rule, green, Some(asked.wanted), through).map_err(
+                    |elsewhere| {
+                        format!(
+                            "`{}` meets {} of the {listener}, which {elsewhere}{}",
+                            asked.path,
+                            named(rule),
+                            hint(&in_order, rule, &asked, green, through)
+                        )
+                    },
+                );
             }
         }
     }
@@ -77,8 +79,31 @@ pub fn is_at_green(
     wanted: Option<&StatusMatcher>,
     through: Through,
 ) -> Result<(), String> {
-    is_of_green(rule, green, wanted)
+    is_of_green(rule, green, wanted, through)
         .map_err(|elsewhere| format!("{} of the {} {elsewhere}", named(rule), through.words()))
+}
+
+/// Why a rule does not send all clients where its weights say; none where it does. A cookie comes before the weights, weight 0 included,
+/// and before the health of targets (AWS re:Post, "alb to automatically redirect traffic", answered by AWS). With one target group there
+/// is nothing to stick to.
+pub fn sticks(rule: &ListenerRule, serving: &TargetGroupArn) -> Option<String> {
+    let seconds = rule.sticks_for?;
+    let groups = rule.actions.iter().flat_map(|action| match action {
+        RuleAction::Forward(groups) => groups.as_slice(),
+        RuleAction::Other(_) => &[],
+    });
+    let others: Vec<String> = groups
+        .filter(|(group, _)| group != serving)
+        .map(|(group, _)| group_name(group))
+        .collect();
+    (!others.is_empty()).then(|| {
+        format!(
+            "keeps a client for {seconds} seconds at the target group that it got first (`TargetGroupStickinessConfig`): a shift does not \
+             reach who is at {}, and when its tasks have stopped these get 503 (hint: turn stickiness between target groups off in the \
+             rule's action; that of a target group, between its own targets, may stay)",
+            others.join(" and ")
+        )
+    })
 }
 
 /// The one rule of a listener that has no others.
@@ -87,6 +112,7 @@ pub fn default_of(listener: &Listener) -> ListenerRule {
         priority: "default".to_owned(),
         conditions: Vec::new(),
         actions: listener.default_actions.clone(),
+        sticks_for: None,
     }
 }
 
@@ -122,7 +148,7 @@ fn hint(
     let leads = rules
         .iter()
         .filter(|rule| rule.conditions.iter().any(asks))
-        .find(|rule| is_of_green(rule, green, Some(asked.wanted)).is_ok());
+        .find(|rule| is_of_green(rule, green, Some(asked.wanted), through).is_ok());
     match leads {
         Some(leads) if met.priority == "default" => {
             let setting = through.setting();
@@ -139,6 +165,7 @@ fn is_of_green(
     rule: &ListenerRule,
     green: &TargetGroupArn,
     wanted: Option<&StatusMatcher>,
+    through: Through,
 ) -> Result<(), String> {
     let wants_401 = wanted.is_some_and(|wanted| wanted.matches(401));
     // A rule has one action that answers; one that comes before it may answer in its place.
@@ -170,7 +197,11 @@ fn is_of_green(
     let has_weight = |(_, weight): &&&(TargetGroupArn, u32)| *weight > 0;
     let serving: Vec<_> = groups.iter().filter(has_weight).collect();
     if !serving.is_empty() && serving.iter().all(|(group, _)| group == green) {
-        return Ok(());
+        return match (through, sticks(rule, green)) {
+            // Who asks brings no cookie, so that its answers are green's; production's clients bring theirs.
+            (Through::TestListener, _) | (Through::ProductionListener, None) => Ok(()),
+            (Through::ProductionListener, Some(why)) => Err(why),
+        };
     }
     let parts = groups
         .iter()

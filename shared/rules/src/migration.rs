@@ -5,6 +5,7 @@ pub mod finish;
 mod fitness;
 mod record;
 mod refusal;
+mod run;
 mod shell;
 pub mod verdict;
 
@@ -17,6 +18,7 @@ pub use evidence::{Variables, differences, differences_of, variables};
 pub use fitness::{Runs, Unfit, check};
 pub use record::{EXECUTIONS_AT_MOST, Noted, Record, TaskRun};
 pub use refusal::refused;
+pub use run::run_of;
 
 /// What `startedBy` of every migration task begins with; the deployment's id follows. Letters, digits, `-`, `/` and `_`
 /// are all that ECS takes there.
@@ -154,6 +156,19 @@ pub fn placement(service: &Service, green: &Placement) -> Placement {
         strategies: strategies.cloned().collect(),
         ..place.clone()
     }
+}
+
+/// Why the 0 of a migration that ran alone is not the shipped revision's, where its revision differs from what was to be registered in
+/// this; none where it is that.
+pub fn not_of(task: &Task, shipped: &RevisionArn, differences: &[String]) -> Option<String> {
+    (!differences.is_empty()).then(|| {
+        format!(
+            "the task exited with code 0, but its revision `{}` is not known to be the migration of `{}`: {}",
+            task.revision.short(),
+            shipped.short(),
+            differences.join(", ")
+        )
+    })
 }
 
 /// How a deployment's migration task is marked.

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::codedeploy::DeploymentGroup;
-use crate::config::{MigrationRevision, Pipeline, TerminationWait};
+use crate::config::{Pipeline, TerminationWait};
 use crate::ecs::GateFunctions;
 use crate::observed::LoadBalancerTarget;
 
@@ -214,14 +214,6 @@ fn lost(pipeline: &Pipeline) -> Vec<String> {
              with ECS's payload and answer, and take the table out)",
             event.name()
         ));
-    }
-    let alone = pipeline.migration.as_ref().map(|one| one.revision);
-    if alone == Some(MigrationRevision::Alone) {
-        lost.push(
-            "`migration.alone`: the migration runs in the revision that is deployed, and a pipeline with `alone` is refused (hint: take \
-             `alone` out)"
-                .to_owned(),
-        );
     }
     lost
 }

@@ -219,6 +219,13 @@ name!(
     |text| arn(text, "elasticloadbalancing", "targetgroup/")
 );
 name!(
+    /// The name of an ELB target group.
+    TargetGroupName,
+    "a target group's name: 1 to 32 letters, digits and `-`",
+    |text| (1..=32).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+);
+name!(
     /// The ARN of an ELB listener.
     ListenerArn,
     "a listener's ARN",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use time::UtcDateTime;
 
 use crate::config::Request;
+use crate::ecs::{LoadBalancer, TrafficRule};
 use crate::gate::Gate;
 use crate::observed::{Listener, Service, TargetHealth, TaskSet};
 use crate::redact;
@@ -207,6 +208,15 @@ pub enum Through {
 }
 
 impl Through {
+    /// The rule or listener of a load balancer that ECS points at green; none where it has none.
+    pub fn rule_of(self, balancer: &LoadBalancer) -> Option<&TrafficRule> {
+        let advanced = balancer.advanced.as_ref()?;
+        match self {
+            Self::TestListener => advanced.test_rule.as_ref(),
+            Self::ProductionListener => advanced.production_rule.as_ref(),
+        }
+    }
+
     /// As people call it.
     pub fn words(self) -> &'static str {
         match self {

@@ -53,7 +53,7 @@ impl<T> Handler<T> {
         };
         // First, because a secret that cannot be read is no reason to wait.
         let requests = Prepared::all(traffic, &self.secrets).await?;
-        let entries = native::entries(&known.service, &known.target, self.through)
+        let entries = native::entries(&known.service, &known.target, traffic, self.through)
             .map_err(Failure::Refused)?;
         self.check_entries(known, traffic, &requests, &entries, ran)
             .await
@@ -102,14 +102,19 @@ impl<T> Handler<T> {
                 "{tasks} tasks of green run; nothing was asked: the service has no load balancer"
             )));
         }
-        let mut answered = Vec::new();
-        for Entry { green, rule } in entries {
-            let Some(rule) = rule else { continue };
+        let (mut answered, mut led) = (Vec::new(), Vec::new());
+        for entry in entries {
+            let Some(rule) = entry.rule else { continue };
+            let requests = match entry.is_asked {
+                true => requests,
+                false => &[],
+            };
             let check = self
-                .ask_through(rule, green, traffic, requests, &mut settling, ran)
+                .ask_through(rule, entry.green, traffic, requests, &mut settling, ran)
                 .await?;
             match check {
-                Verdict::Succeeded(reason) => answered.push(reason),
+                Verdict::Succeeded(reason) if entry.is_asked => answered.push(reason),
+                Verdict::Succeeded(_) => led.push(format!("`{}`", entry.green.name())),
                 other @ (Verdict::Failed { .. }
                 | Verdict::NothingRan(_)
                 | Verdict::KeptFromRunning { .. }
@@ -124,14 +129,23 @@ impl<T> Handler<T> {
                 self.through.words()
             )));
         }
-        Ok(Verdict::Succeeded(if answered.is_empty() {
-            format!(
-                "green is healthy; nothing was asked: the service has no {} rule",
-                self.through.words()
-            )
-        } else {
-            answered.join("; ")
-        }))
+        Ok(Verdict::Succeeded(self.passed(&answered, &led)))
+    }
+
+    /// What is said of a gate that passed: what was asked, and which further target groups of green the rules lead to.
+    fn passed(&self, answered: &[String], led: &[String]) -> String {
+        let (words, led_to) = (self.through.words(), led.join(" and "));
+        match (answered, led) {
+            ([], []) => {
+                format!("green is healthy; nothing was asked: the service has no {words} rule")
+            }
+            ([], [_, ..]) => "green is healthy; the pipeline asks for no requests".to_owned(),
+            ([_, ..], []) => answered.join("; "),
+            ([_, ..], [_, ..]) => format!(
+                "{}; the {words} rules of the other load balancers lead to green, in {led_to}",
+                answered.join("; ")
+            ),
+        }
     }
 
     /// Asks through one load balancer. Where the pipeline asks nothing, the rule must be at green all the same.

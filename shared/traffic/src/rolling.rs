@@ -9,8 +9,7 @@ use std::cell::Cell;
 use aws::scheduler::{Schedule, Scheduler};
 use lambda::{Deadline, Failure, Ran, Start, Started, checked, gate_outcome};
 use rules::config::Pipeline;
-use rules::ecs::TrafficRule;
-use rules::ecs::report;
+use rules::ecs::{self, LoadBalancer, TrafficRule, report};
 use rules::environment::Reporting;
 use rules::events::{GateCall, ServiceChange};
 use rules::gate::Verdict;
@@ -122,7 +121,14 @@ impl RollingGate {
         let requests = Prepared::all(traffic, &handler.secrets).await?;
         let mut found: Vec<(TargetGroupArn, TrafficRule)> = Vec::new();
         let port = traffic.base_url.as_deref().and_then(port_of);
-        let balancers = known.service.load_balancers.iter();
+        let all = &known.service.load_balancers;
+        let leads = |one: &LoadBalancer| one.target.target_group.is_some();
+        let asked = ecs::asked(all, traffic.target_group.as_ref(), leads);
+        let asked = asked.map_err(|why| {
+            Failure::Refused(why.sentence(handler.through.setting(), "the service"))
+        })?;
+        let asked = asked.and_then(|asked| asked.target.target_group.as_ref());
+        let balancers = all.iter();
         for group in balancers.filter_map(|one| one.target.target_group.as_ref()) {
             let leads = handler.elb.leads_to(group).await?;
             let rule = production_rule(group, &leads, port).map_err(Failure::Refused)?;
@@ -133,6 +139,7 @@ impl RollingGate {
             .map(|(green, rule)| Entry {
                 green,
                 rule: Some(rule),
+                is_asked: asked == Some(green),
             })
             .collect();
         handler

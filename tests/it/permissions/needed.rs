@@ -230,6 +230,14 @@ pub(super) const NEEDED: [(&str, &str); 146] = [
     ("report-outcome:ecr:DescribeImages", "denied-hook"),
     ("report-outcome:events:PutEvents", "denied-hook"),
     ("report-outcome:sns:Publish", "denied-hook"),
+    (
+        "run-migration:codedeploy:BatchGetDeployments",
+        "moved-to-native-rollback",
+    ),
+    (
+        "run-migration:codedeploy:ListDeployments",
+        "moved-to-native-rollback",
+    ),
     ("run-migration:codedeploy:GetDeployment", "denied-hook"),
     (
         "run-migration:codedeploy:GetDeploymentTarget",

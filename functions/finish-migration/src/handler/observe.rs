@@ -127,7 +127,7 @@ impl Handler {
     }
 
     /// In what a revision differs from the one in which the migration of `shipped` runs alone.
-    async fn alone(
+    pub(super) async fn alone(
         &self,
         ran: &RevisionArn,
         shipped: &RevisionArn,

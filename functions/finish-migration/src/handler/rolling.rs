@@ -12,7 +12,7 @@ use rules::environment::Reporting;
 use rules::events::{RollingEvent, ServiceChange};
 use rules::gate::Verdict;
 use rules::migration::verdict::{self, Stopped};
-use rules::migration::{NO_LONGER_NEEDED, STOPPED, may_not_have_begun};
+use rules::migration::{self, NO_LONGER_NEEDED, STOPPED, TaskRun, may_not_have_begun};
 use rules::names::Image;
 use rules::observed::Task;
 use rules::outcome::{Outcome, Subject};
@@ -62,12 +62,10 @@ impl Handler {
             (Step::Nothing(reason), _) => return Ok(nothing_to_finish(reason)),
             (Step::NotYet(reason), _) => return Err(Failure::NotYet(reason.clone())),
             (Step::Judge, Some(task)) => {
-                let container = &waiting.record.runs.container;
-                Some(
-                    reader
-                        .decide(task, |seen| verdict::of(task, container, seen))
-                        .await,
-                )
+                let runs = &waiting.record.runs;
+                let judge = |seen: &verdict::Seen<'_>| verdict::of(task, &runs.container, seen);
+                let verdict = reader.decide(task, judge).await;
+                Some(self.of_shipped(runs, task, verdict, &mut reader).await?)
             }
             (Step::Stop(reason), Some(task)) => Some(
                 self.stopped(&waiting.record, task, reason, &mut reader)
@@ -130,6 +128,30 @@ impl Handler {
         Err(Failure::Unfinished)
     }
 
+    /// The verdict, where a migration that ran alone succeeded: only in a revision that is made of the shipped one for it. A record is a
+    /// claim of whoever may write schedules.
+    async fn of_shipped(
+        &self,
+        runs: &TaskRun,
+        task: &Task,
+        verdict: Verdict,
+        reader: &mut EvidenceReader<'_>,
+    ) -> Result<Verdict, Failure> {
+        let (Verdict::Succeeded(_), Some(shipped)) = (&verdict, &runs.alone_of) else {
+            return Ok(verdict);
+        };
+        let container = &runs.container;
+        let differs = self.alone(&task.revision, shipped, container, reader);
+        let differs = differs.await?;
+        Ok(match migration::not_of(task, shipped, &differs) {
+            None => verdict,
+            Some(reason) => Verdict::Failed {
+                reason,
+                log: TaskLog::default(),
+            },
+        })
+    }
+
     /// Stops a migration whose time is up.
     async fn stopped(
         &self,
@@ -159,7 +181,7 @@ impl Handler {
         let mark = rolling::marked_as(record, task, verdict.as_ref(), waiting.now);
         let value = mark.to_string();
         // Gates and pipelines may be other ones by now; the mark is of what ran.
-        let revision = &record.runs.revision;
+        let revision = record.runs.shipped();
         self.ecs
             .tag_task_definition(revision, MIGRATION_TAG, &value)
             .await?;
@@ -220,7 +242,7 @@ impl Handler {
                 Outcome::superseded_after_migration(pipeline, &subject)
             }
         };
-        outcome.revision = Some(record.runs.revision.clone());
+        outcome.revision = Some(record.runs.shipped().clone());
         Ok(Some(outcome))
     }
 

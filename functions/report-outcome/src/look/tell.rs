@@ -7,7 +7,7 @@
 use aws::CallFailed;
 use aws::ecs::Tasks;
 use aws::scheduler::{Created, Schedule};
-use lambda::Failure;
+use lambda::{Failure, runs_as};
 use rules::ecs::report::{self, Observed, Told, What};
 use rules::engine::Engine;
 use rules::events::{Claim, ServiceChange};
@@ -207,14 +207,20 @@ impl Handler {
         if marked.is_empty() {
             return Ok(Vec::new());
         }
-        let runs = report::run_of(migration, &observed.target);
-        let described = self.ecs.describe_tasks(cluster, &marked).await?;
-        let (own, others): (Vec<_>, Vec<_>) = described.into_iter().partition(|task| {
-            migration::differences_of(task, &started_by, cluster, &runs).is_empty()
-        });
-        for task in others {
-            tracing::warn!(task = %task.arn, "marked as the migration, and another task: not stopped");
+        let shipped = &observed.target.definition;
+        let mut own = Vec::new();
+        for task in self.ecs.describe_tasks(cluster, &marked).await? {
+            let runs = runs_as(&self.ecs, migration, shipped, &task).await?;
+            let is_it = runs.is_some_and(|runs| {
+                migration::differences_of(&task, &started_by, cluster, &runs).is_empty()
+            });
+            match is_it {
+                true => own.push(task.arn),
+                false => {
+                    tracing::warn!(task = %task.arn, "marked as the migration, and another task: not stopped");
+                }
+            }
         }
-        Ok(own.into_iter().map(|task| task.arn).collect())
+        Ok(own)
     }
 }

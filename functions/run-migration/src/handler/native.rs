@@ -6,19 +6,20 @@
 use std::cell::Cell;
 use std::slice;
 
+use aws::codedeploy::Deployments;
 use aws::ecs::{RunTaskAnswer, ServiceDeployments, Tasks, refused};
 use aws::{CallFailed, Kind};
-use lambda::{Deadline, EcsHook, EvidenceReader, Failure, Ran};
+use lambda::{Deadline, EcsHook, EvidenceReader, Failure, Ran, register_alone, runs_as};
+use rules::codedeploy;
+use rules::config::{Migration, MigrationRevision};
 use rules::events::EcsCall;
 use rules::gate::{Gate, Verdict};
 use rules::migration::verdict::{self, Stopped};
-use rules::migration::{
-    self, MigrationTask, NO_LONGER_NEEDED, STOPPED, TaskRun, may_not_have_begun,
-};
-use rules::names::TaskArn;
+use rules::migration::{self, MigrationTask, NO_LONGER_NEEDED, STOPPED, may_not_have_begun};
+use rules::names::{DeploymentId, TaskArn};
 use rules::native::migration::{Moment, moment};
 use rules::native::{self, Known, Standing, Step};
-use rules::observed::Task;
+use rules::observed::{Task, TaskDefinition};
 use rules::revision;
 use rules::task_log::TaskLog;
 use serde_json::Value;
@@ -74,9 +75,6 @@ impl Handler {
         if let Some(reason) = self.was_shipped(&known).await? {
             return decided(Verdict::Succeeded(reason));
         }
-        if let Some(reason) = native::migration::refuses(migration) {
-            return decided(Verdict::NothingRan(reason.to_owned()));
-        }
         // Another tool's deployment calls this hook as well, and its revision was not checked before.
         let definition = &known.definition;
         let matching = revision::matching(&known.pipeline, definition)
@@ -85,8 +83,14 @@ impl Handler {
         if let Err(unfit) = fits {
             return decided(Verdict::NothingRan(unfit.to_string()));
         }
-        let planned = native::migration::plan(migration, hook.call, &known);
-        let (task, now) = match self.find(hook.call, &known, &planned, ran).await? {
+        let sought = Sought {
+            cluster: known.pipeline.cluster.as_str(),
+            migration,
+            shipped: definition,
+            planned: native::migration::plan(migration, hook.call, &known),
+        };
+        let planned = &sought.planned;
+        let (task, now) = match self.find(hook.call, &known, &sought, ran).await? {
             Found::Task(task, now) => (task, now),
             Found::Started(task) => {
                 if let Some(ended) = self.ended_meanwhile(hook, &task).await? {
@@ -114,7 +118,7 @@ impl Handler {
             Moment::Overdue(reason) => {
                 let stopped = self.stop(&task, &reason, hook.deadline).await;
                 decided(
-                    self.overdue(&task, &planned, &reason, stopped, &mut reader)
+                    self.overdue(&task, planned, &reason, stopped, &mut reader)
                         .await,
                 )
             }
@@ -138,37 +142,72 @@ impl Handler {
         let shipped = revisions
             .iter()
             .find(|revision| known.is_image_of(revision));
-        if shipped.is_none() {
+        if let Some(revision) = shipped {
+            return Ok(Some(format!(
+                "a rollback migrates nothing: service revision {} has run this image before",
+                revision.arn.digits()
+            )));
+        }
+        let before = self.shipped_before_the_move(known).await?;
+        if before.is_none() {
             tracing::warn!(
                 "the revision says that it is a rollback, and no earlier deployment shipped its image"
             );
         }
-        Ok(shipped.map(|revision| {
+        Ok(before.map(|deployment| {
             format!(
-                "a rollback migrates nothing: service revision {} has run this image before",
-                revision.arn.digits()
+                "a rollback migrates nothing: CodeDeploy's deployment {deployment} shipped this image before the service was moved to ECS"
             )
         }))
+    }
+
+    /// The deployment of CodeDeploy's that shipped the image: a service may have been moved since. Most services never had a group, and a
+    /// stack without any may narrow its permissions so that it cannot ask.
+    async fn shipped_before_the_move(
+        &self,
+        known: &Known,
+    ) -> Result<Option<DeploymentId>, CallFailed> {
+        let pipeline = &known.pipeline;
+        let (application, group) = (
+            &pipeline.codedeploy.application,
+            &pipeline.codedeploy.deployment_group,
+        );
+        let which = Deployments::Succeeded;
+        let listed = self
+            .codedeploy
+            .list_deployments(application, group, which)
+            .await;
+        let listed = match listed {
+            Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Denied) => {
+                return Ok(None);
+            }
+            listed => listed?,
+        };
+        let deployments = self.codedeploy.batch_get_deployments(&listed).await?;
+        let mut deployments = deployments.into_iter();
+        let shipped = deployments.find(|deployment| {
+            codedeploy::shipped(pipeline, deployment).is_some_and(|digest| known.is_image(&digest))
+        });
+        Ok(shipped.map(|deployment| deployment.id))
     }
 
     async fn find(
         &self,
         call: &EcsCall,
         known: &Known,
-        planned: &MigrationTask,
+        sought: &Sought<'_>,
         ran: &Cell<Ran>,
     ) -> Result<Found, Failure> {
-        let cluster = known.pipeline.cluster.as_str();
         let claimed = native::migration::claimed(call);
         let mut is_unknown = false;
         if let Some(claimed) = &claimed {
-            match self.claimed(cluster, claimed, planned).await? {
+            match self.claimed(claimed, sought).await? {
                 Claimed::Right(task, now) => return Ok(Found::Task(task, now)),
                 Claimed::Unknown => is_unknown = true,
                 Claimed::Wrong => {}
             }
         }
-        if let Some((task, now)) = self.searched(cluster, planned).await? {
+        if let Some((task, now)) = self.searched(sought).await? {
             ran.set(Ran::Perhaps);
             return Ok(Found::Task(Box::new(task), now));
         }
@@ -182,26 +221,33 @@ impl Handler {
         if ran.get() == Ran::Unknown {
             ran.set(Ran::Nothing);
         }
-        match self.run_task(&known.pipeline.cluster, planned, ran).await? {
+        let mut planned = sought.planned.clone();
+        if sought.is_alone() {
+            // Settled by this call alone: a later one takes that of the task.
+            let (shipped, container) = (sought.shipped, &planned.container);
+            match register_alone(&self.ecs, shipped, container).await? {
+                Ok(revision) => planned.run_alone_in(revision),
+                Err(reason) => return Ok(Found::Not(Verdict::NothingRan(reason))),
+            }
+        }
+        match self
+            .run_task(&known.pipeline.cluster, &planned, ran)
+            .await?
+        {
             RunTaskAnswer::Started(task) => Ok(Found::Started(Box::new(task))),
             RunTaskAnswer::Refused(failures) => {
                 Ok(Found::Not(Verdict::NothingRan(refused(&failures))))
             }
-            RunTaskAnswer::Taken(tasks) => self.taken(cluster, &tasks, planned).await,
+            RunTaskAnswer::Taken(tasks) => self.taken(&tasks, sought).await,
         }
     }
 
     /// The task that an earlier call returned, if it is that.
-    async fn claimed(
-        &self,
-        cluster: &str,
-        claimed: &TaskArn,
-        planned: &MigrationTask,
-    ) -> Result<Claimed, CallFailed> {
+    async fn claimed(&self, claimed: &TaskArn, sought: &Sought<'_>) -> Result<Claimed, CallFailed> {
         for attempt in 1..=ATTEMPTS {
             let described = self
                 .ecs
-                .describe_tasks_at(cluster, slice::from_ref(claimed));
+                .describe_tasks_at(sought.cluster, slice::from_ref(claimed));
             let described = match described.await {
                 // The ARN of another cluster's task.
                 Err(failed) if failed.kind == Kind::Invalid => return Ok(Claimed::Wrong),
@@ -209,7 +255,7 @@ impl Handler {
             };
             let now = described.answered_at;
             if let Some(task) = described.tasks.into_iter().next() {
-                let differs = differences(&task, cluster, planned);
+                let differs = self.differences(&task, sought).await?;
                 if differs.is_empty() {
                     return Ok(Claimed::Right(Box::new(task), now));
                 }
@@ -226,37 +272,59 @@ impl Handler {
     /// The task that is in all what would be started: one that runs, or has stopped within the hour.
     async fn searched(
         &self,
-        cluster: &str,
-        planned: &MigrationTask,
+        sought: &Sought<'_>,
     ) -> Result<Option<(Task, Option<UtcDateTime>)>, CallFailed> {
+        let (cluster, started_by) = (sought.cluster, &sought.planned.started_by);
+        let family = sought.family();
         for which in [
-            Tasks::RunningStartedBy(&planned.started_by),
-            Tasks::StoppedOfFamily(planned.revision.family()),
+            Tasks::RunningStartedBy(started_by),
+            Tasks::StoppedOfFamily(&family),
         ] {
             let listed = self.ecs.list_tasks(cluster, which).await?;
             let described = self.ecs.describe_tasks_at(cluster, &listed).await?;
-            let mut tasks = described.tasks.into_iter();
-            if let Some(task) = tasks.find(|task| differences(task, cluster, planned).is_empty()) {
-                return Ok(Some((task, described.answered_at)));
+            let tasks = described.tasks.into_iter();
+            // Its revision is only read where it is marked so.
+            for task in tasks.filter(|task| task.started_by.as_ref() == Some(started_by)) {
+                if self.differences(&task, sought).await?.is_empty() {
+                    return Ok(Some((task, described.answered_at)));
+                }
             }
         }
         Ok(None)
     }
 
-    /// The task that used the token up, where it is the migration: started by an earlier call, when something beside it was another.
-    async fn taken(
+    /// In what a task differs from the migration; nothing where it is that.
+    async fn differences(
         &self,
-        cluster: &str,
-        tasks: &[TaskArn],
-        planned: &MigrationTask,
-    ) -> Result<Found, Failure> {
-        let described = self.ecs.describe_tasks_at(cluster, tasks).await?;
+        task: &Task,
+        sought: &Sought<'_>,
+    ) -> Result<Vec<String>, CallFailed> {
+        let Sought {
+            cluster,
+            migration,
+            shipped,
+            planned,
+        } = sought;
+        let runs = runs_as(&self.ecs, migration, shipped, task).await?;
+        Ok(match runs {
+            Some(runs) => migration::differences_of(task, &planned.started_by, cluster, &runs),
+            None => vec![format!(
+                "its revision `{}` is not one in which the migration of `{}` runs alone",
+                task.revision.short(),
+                planned.shipped().short()
+            )],
+        })
+    }
+
+    /// The task that used the token up, where it is the migration: started by an earlier call, when something beside it was another.
+    async fn taken(&self, tasks: &[TaskArn], sought: &Sought<'_>) -> Result<Found, Failure> {
+        let described = self.ecs.describe_tasks_at(sought.cluster, tasks).await?;
         let now = described.answered_at;
         let Some(task) = described.tasks.into_iter().next() else {
             let reason = "another request has used the migration's client token, and ECS does not know its task (any more)";
             return Ok(Found::Not(Verdict::NothingRan(reason.to_owned())));
         };
-        let differs = differences(&task, cluster, planned);
+        let differs = self.differences(&task, sought).await?;
         if differs.is_empty() {
             return Ok(Found::Task(Box::new(task), now));
         }
@@ -332,7 +400,30 @@ enum Claimed {
     Unknown,
 }
 
-fn differences(task: &Task, cluster: &str, planned: &MigrationTask) -> Vec<String> {
-    let runs = TaskRun::from(planned);
-    migration::differences_of(task, &planned.started_by, cluster, &runs)
+/// The migration whose task is looked for.
+struct Sought<'a> {
+    cluster: &'a str,
+    migration: &'a Migration,
+    /// Green's task definition revision.
+    shipped: &'a TaskDefinition,
+    /// What is started where there is no task, before it is settled in which revision it runs alone.
+    planned: MigrationTask,
+}
+
+impl Sought<'_> {
+    fn is_alone(&self) -> bool {
+        match self.migration.revision {
+            MigrationRevision::Alone => true,
+            MigrationRevision::Shipped => false,
+        }
+    }
+
+    /// Of the revision that the task has.
+    fn family(&self) -> String {
+        let family = self.planned.revision.family();
+        match self.is_alone() {
+            true => revision::migration_family(family),
+            false => family.to_owned(),
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use aws::scheduler::{Created, Found, Schedule};
-use lambda::{Failure, Ran};
+use lambda::{Failure, Ran, register_alone};
 use rules::codedeploy::{Known, LifecycleEvent};
 use rules::config::MigrationRevision;
 use rules::events::CodeDeployCall;
@@ -144,7 +144,7 @@ impl Handler {
             Some(MigrationRevision::Alone) => {}
             Some(MigrationRevision::Shipped) | None => return Ok(Ok(())),
         }
-        let revision = self.alone(shipped, &task.container).await?;
+        let revision = register_alone(&self.ecs, shipped, &task.container).await?;
         Ok(revision.map(|revision| task.run_alone_in(revision)))
     }
 

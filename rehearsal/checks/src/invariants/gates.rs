@@ -146,7 +146,7 @@ fn unmigrated(
     let marked = marked.filter(|task| match deployment.engine {
         Engine::CodeDeploy | Engine::Native => deployment.is_called(&task.deployment),
         // It is named before there is a deployment.
-        Engine::Rolling => task.revision == deployment.revision,
+        Engine::Rolling => task.of == deployment.revision,
     });
     let starts = starter(deployment.engine);
     let mut differing = Vec::new();

@@ -213,7 +213,7 @@ fn before_updates(facts: &Facts<'_>) -> Vec<String> {
     let mut by_revision: BTreeMap<&str, Vec<&Migration>> = BTreeMap::new();
     let migrations = facts.record.migrations.iter();
     for task in migrations.filter(|task| task.given_to.as_deref() == Some(starts)) {
-        by_revision.entry(&task.revision).or_default().push(task);
+        by_revision.entry(&task.of).or_default().push(task);
     }
     let mut found = Vec::new();
     for (revision, tasks) in by_revision {
@@ -248,7 +248,7 @@ fn gate_of<'a>(facts: &'a Facts<'_>, task: &Migration) -> Option<&'a MigrationGa
 fn misjudged(facts: &Facts<'_>, task: &Migration) -> Option<String> {
     let gate = gate_of(facts, task)?;
     let limit = Duration::from_secs(gate.limit_minutes * 60);
-    let (name, revision) = (&task.task, &task.revision);
+    let (name, revision) = (&task.task, &task.of);
     let until = task
         .started_at
         .map(|started| started + limit + STOPPED_WITHIN);

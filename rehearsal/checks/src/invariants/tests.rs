@@ -210,6 +210,7 @@ fn migration(task: &str, id: &str, stopped: Option<u64>, exit_code: i32) -> Migr
         deployment: id.to_owned(),
         given_to: Some("run-migration".to_owned()),
         revision: "web:2".to_owned(),
+        of: "web:2".to_owned(),
         started_at: Some(at(3)),
         stopped_at: stopped.map(at),
         containers: vec![Container {

@@ -166,10 +166,11 @@ impl Of<'_> {
         let target = &self.target;
         let container = self.world.ecs.read(|state| {
             let service = state.service(&target.cluster, &target.service)?;
-            Some(service.load_balancer.container.clone())
-        })?;
+            service.serving_container().map(str::to_owned)
+        });
         let first = || revision.images().into_iter().next().map(|(_, image)| image);
-        let image = revision.image_of(&container).or_else(first)?;
+        let of_serving = container.and_then(|container| revision.image_of(&container));
+        let image = of_serving.or_else(first)?;
         match image.split_once('@') {
             Some((_, digest)) => Some(digest.to_owned()),
             None => self.world.ecs.read(|state| {

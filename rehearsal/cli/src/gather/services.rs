@@ -40,7 +40,7 @@ pub(super) fn at_end(scenario: &Scenario, world: &World) -> BTreeMap<String, AtE
             let tasks = primary.map_or(0, |set| state.tasks_of(&set.id).filter(running).count());
             let image = primary.and_then(|set| {
                 let revision = state.revision(&set.task_definition)?;
-                revision.image_of(&set.load_balancer.container)
+                revision.image_of(set.serving_container()?)
             });
             // ECS has a deployment end before the last task of blue is gone.
             let is_left = |set: &&TaskSet| {
@@ -105,7 +105,8 @@ pub(super) fn test_gate(
     given: &custom_pipelines::Pipeline,
     aliases: &Aliases,
 ) -> TestTrafficGate {
-    let listener = listener(world, given, ListenerKind::Test);
+    let asked = given.target_group.as_deref();
+    let listener = listener(world, given, ListenerKind::Test, asked);
     let settle_seconds = given.settle_seconds;
     gate(world, listener, settle_seconds, &given.requests, aliases)
 }
@@ -116,18 +117,21 @@ pub(super) fn production_gate(
     given: &custom_pipelines::Pipeline,
     aliases: &Aliases,
 ) -> Option<TestTrafficGate> {
-    let listener = listener(world, given, ListenerKind::Production);
     let production = given.production.as_ref()?;
+    let asked = production.target_group.as_deref();
+    let listener = listener(world, given, ListenerKind::Production, asked);
     let settle_seconds = production.settle_seconds;
     let requests = &production.requests;
     Some(gate(world, listener, settle_seconds, requests, aliases))
 }
 
-/// The listener of a pipeline's deployment group, or of its service where ECS deploys that.
+/// The listener of a pipeline's deployment group, or of its service where ECS deploys that: of the load balancer with the target
+/// group that its gate names.
 fn listener(
     world: &World,
     given: &custom_pipelines::Pipeline,
     kind: ListenerKind,
+    asked: Option<&str>,
 ) -> Option<String> {
     let of_group = world.codedeploy.read(|state| {
         let group = state.group(&given.application, &given.deployment_group)?;
@@ -137,7 +141,10 @@ fn listener(
         }
     });
     let label = format!("{}/{}", given.cluster, given.service);
-    of_group.or_else(|| world.listener(&label, kind))
+    let named = || world.listener_of_group(&label, kind, asked?);
+    of_group
+        .or_else(named)
+        .or_else(|| world.listener(&label, kind))
 }
 
 fn gate(

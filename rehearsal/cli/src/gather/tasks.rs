@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use local_aws::ecs::State;
 use local_aws::ecs::task::{Task as EcsTask, TaskContainer};
 use local_aws::timeline::{self, Entry, Purpose};
 use local_aws::world::World;
@@ -12,6 +13,8 @@ use super::redact::Redactor;
 
 /// The prefixes of `startedBy` by which Greenlight's tasks name their deployment, by engine.
 const STARTED_BY: [&str; 3] = ["greenlight/", "greenlight-native/", "greenlight-rolling/"];
+/// Of a revision in which a migration runs alone: the tag with the revision that it was made of.
+const MIGRATION_OF: &str = "greenlight:migration-of";
 
 /// The tasks that have ended, in the order of their ends.
 pub(super) fn ended(timeline: &[Entry], redactor: &Redactor) -> Vec<Task> {
@@ -77,7 +80,7 @@ pub(super) fn logs(
 pub(super) fn migrations(world: &World, aliases: &Aliases) -> Vec<Migration> {
     let given = given(world);
     let indexes = indexes(world);
-    let migration = |task: &EcsTask| {
+    let migration = |state: &State, task: &EcsTask| {
         let started_by = task.started_by.as_deref()?;
         let mut prefixes = STARTED_BY.into_iter();
         let deployment = prefixes.find_map(|prefix| started_by.strip_prefix(prefix))?;
@@ -86,6 +89,7 @@ pub(super) fn migrations(world: &World, aliases: &Aliases) -> Vec<Migration> {
             deployment: deployment.to_owned(),
             given_to: given.get(&task.arn).cloned(),
             revision: task.task_definition.clone(),
+            of: migrated(state, &task.task_definition),
             started_at: task.started_at,
             stopped_at: task.stopped_at,
             containers: task
@@ -95,9 +99,19 @@ pub(super) fn migrations(world: &World, aliases: &Aliases) -> Vec<Migration> {
                 .collect(),
         })
     };
-    world
-        .ecs
-        .read(|state| state.tasks.iter().filter_map(migration).collect())
+    world.ecs.read(|state| {
+        let tasks = state.tasks.iter();
+        tasks.filter_map(|task| migration(state, task)).collect()
+    })
+}
+
+/// The revision that a migration in this one migrates.
+fn migrated(state: &State, revision: &str) -> String {
+    let tags = state.revision(revision).map(|revision| &revision.tags);
+    let mut tags = tags.into_iter().flatten();
+    let made_of = tags.find(|tag| tag["key"] == MIGRATION_OF);
+    let made_of = made_of.and_then(|tag| tag["value"].as_str());
+    made_of.unwrap_or(revision).to_owned()
 }
 
 /// The index of each manifest that the rehearsal's machine can run: a task may state either digest for the same image.

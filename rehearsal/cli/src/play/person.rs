@@ -48,7 +48,8 @@ pub(super) async fn redeploy(world: &World, service: &str, version: &str) -> any
         let family = &state.revision(&found.task_definition)?.family;
         let revisions = state.families.get(family)?.iter();
         let revisions = revisions.map(|revision| (revision.arn(), revision.images()));
-        Some((found.load_balancer.clone(), revisions.collect::<Vec<_>>()))
+        let behind = found.load_balancers.first().cloned();
+        Some((behind, revisions.collect::<Vec<_>>()))
     });
     let (balanced, revisions) = found.with_context(|| format!("`{service}` is not a service"))?;
     let (revision, _) = revisions
@@ -60,6 +61,7 @@ pub(super) async fn redeploy(world: &World, service: &str, version: &str) -> any
             .await;
     }
     let group = group(world, service)?;
+    let balanced = balanced.with_context(|| format!("`{service}` has no load balancer"))?;
     let load_balancer =
         json!({ "ContainerName": balanced.container, "ContainerPort": balanced.port });
     let properties = json!({ "TaskDefinition": revision, "LoadBalancerInfo": load_balancer });
@@ -84,7 +86,7 @@ pub(super) async fn move_to_ecs(world: &World, service: &str, how: &Moved) -> an
     let group = group(world, service)?;
     let balanced = world.ecs.read(|state| {
         let found = state.service(&group.cluster, service)?;
-        Some(found.load_balancer.clone())
+        found.load_balancers.first().cloned()
     });
     let balanced = balanced.with_context(|| format!("`{service}` is not a service"))?;
     let mut groups = group.target_groups.iter();
@@ -148,7 +150,7 @@ pub(super) async fn register(
         };
         let mut revisions = state.families.get(family)?.iter().rev();
         let last = revisions.find(|revision| !revision.tags.iter().any(is_own))?;
-        let container = found.load_balancer.container.clone();
+        let container = found.serving_container()?.to_owned();
         Some((container, last.registered.clone(), last.tags.clone()))
     });
     let (container, registered, tags) =

@@ -100,7 +100,8 @@ pub(super) async fn answer_pause(
 
 /// Lets the production rule forward to the first target group alone, which may be empty.
 pub(super) fn put_rule_back(world: &World, service: &str) -> anyhow::Result<()> {
-    let two = managed(world, service).and_then(|managed| managed.two_groups);
+    let two = managed(world, service).map(|managed| managed.two_groups);
+    let two = two.and_then(|all| all.into_iter().next());
     let two = two.with_context(|| format!("`{service}` has no production rule"))?;
     let [first, _] = two.groups;
     let forward = Forward {

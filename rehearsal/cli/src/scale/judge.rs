@@ -61,7 +61,7 @@ fn running(world: &World, service: &str) -> Option<String> {
         let primary = task_sets.find(|found| found.status == TaskSetStatus::Primary)?;
         state
             .revision(&primary.task_definition)?
-            .image_of(&primary.load_balancer.container)
+            .image_of(primary.serving_container()?)
     })
 }
 

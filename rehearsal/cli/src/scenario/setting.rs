@@ -171,6 +171,17 @@ impl Setting {
             .collect()
     }
 
+    /// The names that its services' target groups may have.
+    pub(crate) fn target_groups(&self) -> Vec<String> {
+        let services = self.services.iter();
+        let groups = services.flat_map(|service| {
+            let group = &service.settings.deployment_group;
+            ["-blue", "-green", "-internal-blue", "-internal-green"]
+                .map(|rest| format!("{group}{rest}"))
+        });
+        groups.collect()
+    }
+
     /// Whether a service is behind a Network Load Balancer.
     pub(crate) fn has_network(&self) -> bool {
         let mut services = self.services.iter();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use local_aws::clock::Pace;
 use local_aws::ecr::ImageSettings;
 use local_aws::identity::ACCOUNT;
-use local_aws::world::{DeployedBy, EcsDeployments, IsBalanced, TestRule};
+use local_aws::world::{DeployedBy, EcsDeployments, Internal, IsBalanced, TestRule};
 use serde_json::json;
 
 use super::plan::{Deployer, Pipeline, Plan, Rule};
@@ -196,5 +196,6 @@ fn deployed_by(pipeline: &Pipeline) -> DeployedBy {
         test_rule: TestRule::OwnPort(Vec::new()),
         infrastructure_role: format!("arn:aws:iam::{ACCOUNT}:role/ecsInfrastructureRole"),
         balanced: IsBalanced::Balanced,
+        internal: Internal::Absent,
     }))
 }

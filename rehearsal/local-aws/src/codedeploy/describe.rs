@@ -297,7 +297,7 @@ fn task_set(ecs: &ecs::State, group: &Group, id: &str, label: &str, weight: u32)
     let target_group = group
         .target_groups
         .iter()
-        .find(|candidate| candidate.arn == set.load_balancer.target_group_arn)?;
+        .find(|candidate| Some(candidate.arn.as_str()) == set.target_group())?;
     Some(json!({
         "identifer": id,
         "desiredCount": service.desired_count_of(set),

@@ -26,11 +26,9 @@ pub(super) fn prepare(
     let blue = original.blue.as_deref()?;
     let (task_definition, container, port) = codedeploy.ecs.read(|state| {
         let (_, set) = state.task_set(blue)?;
-        Some((
-            set.task_definition.clone(),
-            set.load_balancer.container.clone(),
-            set.load_balancer.port,
-        ))
+        let behind = set.load_balancers.first()?;
+        let container = behind.container.clone();
+        Some((set.task_definition.clone(), container, behind.port))
     })?;
     let content = app_spec::render(&task_definition, &container, port);
     let app_spec = AppSpec {

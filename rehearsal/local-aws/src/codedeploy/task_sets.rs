@@ -22,10 +22,7 @@ pub(super) struct Sides {
 pub(super) fn sides(codedeploy: &CodeDeploy, group: &Group) -> Result<Sides, Failure> {
     let primary = codedeploy.ecs.read(|state| {
         let primary = state.service(&group.cluster, &group.service)?.primary()?;
-        Some((
-            primary.id.clone(),
-            primary.load_balancer.target_group_arn.clone(),
-        ))
+        Some((primary.id.clone(), primary.target_group()?.to_owned()))
     });
     let not_found = || {
         Failure::new(
@@ -124,11 +121,11 @@ pub(super) fn create_green(
             // The only link from a task set to its deployment. A hook that searches for green in BeforeInstall finds
             // none.
             external_id: Some(deployment.id.clone()),
-            load_balancer: LoadBalancerTarget {
+            load_balancers: vec![LoadBalancerTarget {
                 target_group_arn: sides.green_group.arn.clone(),
                 container: spec.container.clone(),
                 port: spec.port,
-            },
+            }],
             platform_version: spec
                 .platform_version
                 .clone()
@@ -212,10 +209,10 @@ pub(super) fn set_weights(
     let side = |id: &str, label: &'static str, percent: u32| {
         let (arn, image) = codedeploy.ecs.read(|state| {
             let (_, set) = state.task_set(id)?;
-            let image = state
-                .revision(&set.task_definition)?
-                .image_of(&set.load_balancer.container);
-            Some((set.load_balancer.target_group_arn.clone(), image))
+            let behind = set.load_balancers.first()?;
+            let revision = state.revision(&set.task_definition)?;
+            let image = revision.image_of(&behind.container);
+            Some((behind.target_group_arn.clone(), image))
         })?;
         let version = image.and_then(|image| codedeploy.ecr.version(&image));
         Some((
@@ -289,7 +286,7 @@ pub(super) fn follow_primary(codedeploy: &CodeDeploy, group: &Group) {
         };
         if let Some(primary) = service.primary().cloned() {
             service.task_definition = primary.task_definition;
-            service.load_balancer = primary.load_balancer;
+            service.load_balancers = primary.load_balancers;
             service.platform_version = primary.platform_version;
             service.network_configuration = primary.network_configuration;
         }

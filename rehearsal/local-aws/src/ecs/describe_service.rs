@@ -5,7 +5,9 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::State;
-use super::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus, counts, stability};
+use super::service::{
+    LoadBalancerTarget, Service, TaskSet, TaskSetStatus, counts, measured, stability,
+};
 use super::task::Task;
 use crate::elb::TargetHealth;
 use crate::identity::{ACCOUNT, arn};
@@ -88,8 +90,8 @@ impl Service {
         let tasks: Vec<&Task> = view.state.tasks_of(&set.id).collect();
         let counts = counts(tasks.iter().copied());
         let desired = self.desired_count_of(set);
-        let targets = (view.health)(&set.load_balancer.target_group_arn);
-        let stability = stability(desired, &tasks, &set.load_balancer, &targets);
+        let measured = measured(set.load_balancers.clone(), view.health);
+        let stability = stability(desired, &tasks, &measured);
         let scale = match set.status {
             TaskSetStatus::Primary | TaskSetStatus::Active => 100.0,
             TaskSetStatus::Draining => 0.0,
@@ -107,7 +109,7 @@ impl Service {
             "createdAt": epoch_seconds(set.created_at),
             "updatedAt": epoch_seconds(set.updated_at),
             "launchType": self.launch_type,
-            "loadBalancers": [describe_target(&set.load_balancer)],
+            "loadBalancers": set.load_balancers.iter().map(describe_target).collect::<Vec<_>>(),
             "serviceRegistries": [],
             "scale": { "value": scale, "unit": "PERCENT" },
             "stabilityStatus": stability.as_str(),
@@ -134,7 +136,7 @@ impl Service {
     pub fn describe_load_balancers(&self) -> Vec<Value> {
         match self.controller.ecs() {
             Some(managed) => managed.load_balancers.clone(),
-            None => vec![describe_target(&self.load_balancer)],
+            None => self.load_balancers.iter().map(describe_target).collect(),
         }
     }
 

@@ -9,12 +9,12 @@ use super::launch::{Launch, launch};
 use super::placement::Placement;
 use super::run::request_stop;
 use super::service::{
-    Service, ServiceEvent, Stability, TaskSet, TaskSetStatus, stability, target_of,
+    Measured, Service, ServiceEvent, Stability, TaskSet, TaskSetStatus, measured, stability,
+    target_of, unhealthy_in,
 };
 use super::task::{Stop, Task, TaskStatus};
 use super::{Ecs, State};
 use crate::assumption::Assumption;
-use crate::elb::TargetHealth;
 use crate::identity::sha256_hex;
 use crate::service_deployment::controller::Controller;
 
@@ -88,15 +88,14 @@ fn back_off(failures: u32, desired: usize) -> Duration {
 pub async fn keep(ecs: Arc<Ecs>, task_set: String) {
     loop {
         let (written, health_changed) = (ecs.written(), ecs.load_balancers.health_changed());
-        let Some(group) = target_group(&ecs, &task_set) else {
+        let Some(measured) = measured_of(&ecs, &task_set) else {
             return;
         };
-        let health = ecs.load_balancers.target_health(&group).unwrap_or_default();
         if remove_when_drained(&ecs, &task_set) {
             return;
         }
         let now = ecs.context.clock.now();
-        let Some(observed) = ecs.read(|state| observe(state, &task_set, &health, now)) else {
+        let Some(observed) = ecs.read(|state| observe(state, &task_set, &measured, now)) else {
             return;
         };
         let wake = match decide(&observed) {
@@ -110,12 +109,7 @@ pub async fn keep(ecs: Arc<Ecs>, task_set: String) {
                 continue;
             }
             Decision::Replace(tasks) => {
-                note_unhealthy(&ecs, &task_set, &tasks, &health);
-                stop_all(
-                    &ecs,
-                    &tasks,
-                    &format!("Task failed ELB health checks in (target-group {group})"),
-                );
+                replace(&ecs, &task_set, &tasks, &measured);
                 continue;
             }
             Decision::WaitUntil(moment) => Some(moment),
@@ -140,19 +134,13 @@ pub async fn keep(ecs: Arc<Ecs>, task_set: String) {
 pub async fn steady(ecs: &Ecs, task_set: &str) {
     loop {
         let (written, health_changed) = (ecs.written(), ecs.load_balancers.health_changed());
-        let Some(group) = target_group(ecs, task_set) else {
+        let Some(measured) = measured_of(ecs, task_set) else {
             return;
         };
-        let health = ecs.load_balancers.target_health(&group).unwrap_or_default();
         let settled = ecs.read(|state| {
             let (service, set) = state.task_set(task_set)?;
             let tasks: Vec<&Task> = state.tasks_of(task_set).collect();
-            let settled = stability(
-                service.desired_count_of(set),
-                &tasks,
-                &set.load_balancer,
-                &health,
-            );
+            let settled = stability(service.desired_count_of(set), &tasks, &measured);
             Some(settled == Stability::SteadyState)
         });
         if settled.unwrap_or(true) {
@@ -166,23 +154,17 @@ pub async fn steady(ecs: &Ecs, task_set: &str) {
     }
 }
 
-fn target_group(ecs: &Ecs, task_set: &str) -> Option<String> {
-    ecs.read(|state| {
-        Some(
-            state
-                .task_set(task_set)?
-                .1
-                .load_balancer
-                .target_group_arn
-                .clone(),
-        )
-    })
+/// The target groups of a set's tasks, with the health of their targets; `None` if the set is gone.
+fn measured_of(ecs: &Ecs, task_set: &str) -> Option<Vec<Measured>> {
+    let behind = ecs.read(|state| Some(state.task_set(task_set)?.1.load_balancers.clone()))?;
+    let health = |group: &str| ecs.load_balancers.target_health(group).unwrap_or_default();
+    Some(measured(behind, health))
 }
 
 fn observe(
     state: &State,
     task_set: &str,
-    health: &[TargetHealth],
+    measured: &[Measured],
     now: SystemTime,
 ) -> Option<Observed> {
     let (service, set) = state.task_set(task_set)?;
@@ -190,10 +172,7 @@ fn observe(
         .tasks_of(task_set)
         .filter(|task| task.stop.is_none())
         .collect();
-    let is_unhealthy = |task: &&Task| {
-        target_of(task, &set.load_balancer, health)
-            .is_some_and(|target| target.state == "unhealthy")
-    };
+    let is_unhealthy = |task: &&Task| unhealthy_in(task, measured).is_some();
     let grace_end = |task: &Task| task.started_at.map(|since| since + service.grace_period());
     let in_grace = |task: &&Task| grace_end(task).is_some_and(|end| now < end);
     let (spared, unhealthy): (Vec<&Task>, Vec<&Task>) = live
@@ -278,27 +257,24 @@ fn note_no_place(ecs: &Ecs, task_set: &str, no_place: &NoPlace) {
     });
 }
 
-/// One service event a task (ECS Developer Guide, service unhealthy event messages, with a task set).
-fn note_unhealthy(ecs: &Ecs, task_set: &str, tasks: &[String], health: &[TargetHealth]) {
-    let messages: Vec<String> = ecs.read(|state| {
-        let Some((_, set)) = state.task_set(task_set) else {
-            return Vec::new();
-        };
-        let (target, unhealthy) = (&set.load_balancer, state.tasks_of(task_set));
-        unhealthy
-            .filter(|task| tasks.contains(&task.arn))
-            .map(|task| {
-                let found = target_of(task, target, health);
-                let reason = found.and_then(|found| found.description.clone());
-                format!(
-                    "(task {}) (port {}) is unhealthy in (target-group {}) due to (reason {})",
-                    task.arn.rsplit('/').next().unwrap_or_default(),
-                    target.port,
-                    target.target_group_arn,
-                    reason.unwrap_or_default()
-                )
-            })
-            .collect()
+/// Stops unhealthy tasks, each with one service event (ECS Developer Guide, service unhealthy event messages, with a task set).
+fn replace(ecs: &Ecs, task_set: &str, tasks: &[String], measured: &[Measured]) {
+    let unhealthy: Vec<(String, String, String)> = ecs.read(|state| {
+        let unhealthy = state.tasks_of(task_set);
+        let unhealthy = unhealthy.filter(|task| tasks.contains(&task.arn));
+        let told = unhealthy.filter_map(|task| {
+            let group = unhealthy_in(task, measured)?;
+            let reason = target_of(task, group).and_then(|found| found.description.clone());
+            let arn = &group.behind.target_group_arn;
+            let message = format!(
+                "(task {}) (port {}) is unhealthy in (target-group {arn}) due to (reason {})",
+                task.arn.rsplit('/').next().unwrap_or_default(),
+                group.behind.port,
+                reason.unwrap_or_default()
+            );
+            Some((task.arn.clone(), arn.clone(), message))
+        });
+        told.collect()
     });
     let is_of_ecs = |state: &State| {
         let found = state.task_set(task_set);
@@ -308,8 +284,12 @@ fn note_unhealthy(ecs: &Ecs, task_set: &str, tasks: &[String], health: &[TargetH
         true => String::new(),
         false => format!(", taskSet {task_set}"),
     };
-    for message in messages {
-        add_event(ecs, task_set, &message, &of_set);
+    for (_, _, message) in &unhealthy {
+        add_event(ecs, task_set, message, &of_set);
+    }
+    for (task, group, _) in unhealthy {
+        let reason = format!("Task failed ELB health checks in (target-group {group})");
+        stop_all(ecs, &[task], &reason);
     }
 }
 

@@ -183,7 +183,8 @@ fn tell_nothing_runs(ecs: &Ecs, task: &Task, definition: &Value, image: &Referen
     let serves = task.task_set.as_deref().is_some_and(|id| {
         ecs.read(|state| {
             let set = state.task_set(id);
-            set.is_some_and(|(_, set)| set.load_balancer.container == name)
+            let behind = set.map(|(_, set)| set.load_balancers.as_slice());
+            behind.is_some_and(|behind| behind.iter().any(|one| one.container == name))
         })
     });
     if !serves && !is_overridden {
@@ -246,12 +247,7 @@ async fn serve_or_finish(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>)
         purpose: started.purpose(),
         version: version(ecs, &started),
     });
-    let target = started.task_set.as_deref().and_then(|id| {
-        ecs.read(|state| state.task_set(id).map(|(_, set)| set.load_balancer.clone()))
-    });
-    if let Some(target) = target.filter(|target| !target.target_group_arn.is_empty()) {
-        target::register(ecs, &started, &target, running).await;
-    }
+    target::register(ecs, &started, running).await;
     // A service's task is settled once it listens; a one-off task is in progress until it ends.
     let patience = if started.task_set.is_some() {
         Duration::ZERO

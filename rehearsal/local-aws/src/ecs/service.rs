@@ -26,7 +26,8 @@ pub struct Service {
     pub tags: Vec<Value>,
     /// The service's events, newest first.
     pub events: Vec<ServiceEvent>,
-    pub load_balancer: LoadBalancerTarget,
+    /// What it is behind, an entry a target group; empty without a load balancer.
+    pub load_balancers: Vec<LoadBalancerTarget>,
     pub controller: Controller,
     /// ARN; follows the PRIMARY task set under CODE_DEPLOY. Under ECS it is the revision that is wanted, not the one that
     /// serves.
@@ -43,12 +44,19 @@ pub struct ServiceEvent {
     pub message: String,
 }
 
-/// Container and port behind a target group; all empty for a service without a load balancer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Container and port behind a target group.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadBalancerTarget {
     pub target_group_arn: String,
     pub container: String,
     pub port: u16,
+}
+
+/// A target group that tasks are in, and the health of its targets.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    pub behind: LoadBalancerTarget,
+    pub health: Vec<TargetHealth>,
 }
 
 #[derive(Debug, Clone)]
@@ -59,7 +67,8 @@ pub struct TaskSet {
     pub task_definition: String,
     /// The deployment that created it.
     pub external_id: Option<String>,
-    pub load_balancer: LoadBalancerTarget,
+    /// The target groups that its tasks are in.
+    pub load_balancers: Vec<LoadBalancerTarget>,
     pub platform_version: String,
     pub network_configuration: Value,
     /// As given to CreateTaskSet; if absent, the service's launch type applies.
@@ -144,39 +153,36 @@ pub fn healthy_from(task: &Task) -> Option<SystemTime> {
     Some(since + HEALTHY_AFTER)
 }
 
-/// Whether a task counts as healthy in a deployment: its containers' health checks succeed, and its target is healthy, or,
-/// without a target and a check, it has run for long enough. A target group without a listener is not health-checked.
-pub fn is_healthy(
-    task: &Task,
-    behind: &LoadBalancerTarget,
-    health: &[TargetHealth],
-    now: SystemTime,
-) -> bool {
+/// Whether a task counts as healthy in a deployment: its containers' health checks succeed, and its target is healthy in every
+/// target group, or, without one and without a check, it has run for long enough. A target group without a listener is not
+/// health-checked.
+pub fn is_healthy(task: &Task, measured: &[Measured], now: SystemTime) -> bool {
     if task.status != TaskStatus::Running || !task.passes_its_checks() {
         return false;
     }
-    match behind.target_group_arn.as_str() {
-        "" => task.is_checked() || healthy_from(task).is_some_and(|from| now >= from),
-        _ => {
-            let target = target_of(task, behind, health);
-            target.is_some_and(|target| matches!(target.state, "healthy" | "unused"))
-        }
+    match measured {
+        [] => task.is_checked() || healthy_from(task).is_some_and(|from| now >= from),
+        groups => groups.iter().all(|group| is_well_in(task, group)),
     }
 }
 
+fn is_well_in(task: &Task, group: &Measured) -> bool {
+    let target = target_of(task, group);
+    target.is_some_and(|target| matches!(target.state, "healthy" | "unused"))
+}
+
+/// The first target group in which the task's target is unhealthy; in one is enough for the scheduler to replace the task.
+pub fn unhealthy_in<'m>(task: &Task, measured: &'m [Measured]) -> Option<&'m Measured> {
+    let mut groups = measured.iter();
+    groups.find(|group| target_of(task, group).is_some_and(|target| target.state == "unhealthy"))
+}
+
 /// STEADY_STATE: the desired count is running, no task is pending, and every task is healthy by its containers' health checks,
-/// and if it is behind a target group that is health-checked. A target group without a listener is not, and does not count.
-pub fn stability(
-    desired: u32,
-    tasks: &[&Task],
-    behind: &LoadBalancerTarget,
-    health: &[TargetHealth],
-) -> Stability {
+/// and in every target group that is health-checked. A target group without a listener is not, and does not count.
+pub fn stability(desired: u32, tasks: &[&Task], measured: &[Measured]) -> Stability {
     let counts = counts(tasks.iter().copied());
     let healthy = |task: &&&Task| {
-        let target = target_of(task, behind, health);
-        let is_healthy = target.is_some_and(|target| matches!(target.state, "healthy" | "unused"));
-        task.passes_its_checks() && (is_healthy || behind.target_group_arn.is_empty())
+        task.passes_its_checks() && measured.iter().all(|group| is_well_in(task, group))
     };
     let running = tasks
         .iter()
@@ -191,16 +197,23 @@ pub fn stability(
     }
 }
 
-/// The target health of a task.
-pub fn target_of<'h>(
-    task: &Task,
-    behind: &LoadBalancerTarget,
-    health: &'h [TargetHealth],
-) -> Option<&'h TargetHealth> {
-    let (id, port) = task.target(&behind.container, behind.port)?;
-    health
-        .iter()
-        .find(|target| target.id == id && target.port == port)
+/// The target health of a task in a target group.
+pub fn target_of<'m>(task: &Task, group: &'m Measured) -> Option<&'m TargetHealth> {
+    let (id, port) = task.target(&group.behind.container, group.behind.port)?;
+    let mut health = group.health.iter();
+    health.find(|target| target.id == id && target.port == port)
+}
+
+/// The health of each target group.
+pub fn measured(
+    behind: Vec<LoadBalancerTarget>,
+    health: impl Fn(&str) -> Vec<TargetHealth>,
+) -> Vec<Measured> {
+    let measured = behind.into_iter().map(|behind| Measured {
+        health: health(&behind.target_group_arn),
+        behind,
+    });
+    measured.collect()
 }
 
 impl Service {
@@ -210,6 +223,12 @@ impl Service {
 
     pub fn cluster_arn(&self) -> String {
         arn("ecs", &format!("cluster/{}", self.cluster))
+    }
+
+    /// The container behind its first target group.
+    pub fn serving_container(&self) -> Option<&str> {
+        let first = self.load_balancers.first();
+        first.map(|first| first.container.as_str())
     }
 
     pub fn primary(&self) -> Option<&TaskSet> {
@@ -246,6 +265,20 @@ impl Service {
             }
             TaskSetStatus::Draining => 0,
         }
+    }
+}
+
+impl TaskSet {
+    /// The first target group; CodeDeploy knows one of a service.
+    pub fn target_group(&self) -> Option<&str> {
+        let first = self.load_balancers.first();
+        first.map(|first| first.target_group_arn.as_str())
+    }
+
+    /// The container behind its first target group.
+    pub fn serving_container(&self) -> Option<&str> {
+        let first = self.load_balancers.first();
+        first.map(|first| first.container.as_str())
     }
 }
 

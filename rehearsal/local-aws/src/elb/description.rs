@@ -74,6 +74,8 @@ pub struct ListenerDescription {
     pub port: u16,
     pub protocol: Protocol,
     pub forward: Vec<Forward>,
+    /// For how long a client stays with a target group of the action; `None` if the weights decide of every request.
+    pub sticks_for: Option<Duration>,
     /// Its rules without the default one, by priority.
     pub rules: Vec<RuleDescription>,
 }
@@ -86,6 +88,7 @@ pub struct RuleDescription {
     /// All of them must be met.
     pub conditions: Vec<Condition>,
     pub forward: Vec<Forward>,
+    pub sticks_for: Option<Duration>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,6 +10,7 @@ mod proxy;
 mod rule;
 mod rule_arn;
 mod state;
+mod stickiness;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -145,6 +146,7 @@ impl LoadBalancers {
             addresses,
             nodes: self.inner.nodes.of_listener(&forward),
             distribution: Distribution::new(forward),
+            sticks_for: None,
             rules: Vec::new(),
             pinned: BTreeMap::new(),
             traffic: Traffic::default(),
@@ -185,6 +187,7 @@ impl LoadBalancers {
             conditions,
             nodes: self.inner.nodes.of_listener(&forward),
             distribution: Distribution::new(forward),
+            sticks_for: None,
         });
         listener.rules.sort_by_key(|rule| rule.priority);
         drop(state);
@@ -232,6 +235,18 @@ impl LoadBalancers {
         }
         self.inner.usage_changed.notify_waiters();
         self.inner.health_changed.notify_waiters();
+    }
+
+    /// Changes for how long a rule keeps clients, a listener's default one included.
+    pub fn set_stickiness(&self, rule_arn: &str, sticks_for: Option<Duration>) {
+        for listener in &mut self.inner.lock().listeners {
+            if whole_listener(&listener.arn) == rule_arn {
+                listener.sticks_for = sticks_for;
+            }
+            let rules = listener.rules.iter_mut();
+            let named = rules.filter(|rule| rule.arn == rule_arn);
+            named.for_each(|rule| rule.sticks_for = sticks_for);
+        }
     }
 
     /// Changes a rule's conditions.
@@ -454,6 +469,7 @@ impl Listener {
             port: self.port,
             protocol: self.protocol,
             forward: self.distribution.forward(),
+            sticks_for: self.sticks_for,
             rules: self.rules.iter().map(Rule::describe).collect(),
         }
     }

@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::elb::rule::Asked;
 use crate::elb::state::{Inner, Routed, Ticket};
+use crate::elb::stickiness;
 use crate::elb::tls::{Protocol, Stream};
 use crate::elb::{Answer, ListenerDescription};
 
@@ -141,17 +142,26 @@ async fn answer(
         uri: request.uri(),
         headers: request.headers(),
     };
-    let Routed { rule, ticket } = listener
+    let Routed {
+        rule,
+        sticks_for,
+        ticket,
+    } = listener
         .inner
         .route(&listener.arn, connection.number, &asked);
     let target = ticket.as_ref().map(|ticket| ticket.target.clone());
-    let (response, by) = match ticket {
+    let (mut response, by) = match ticket {
         Some(ticket) => match pass_on(&listener, ticket, request).await {
             Ok(response) => (response, target),
             Err(status) => (own_answer(status), None),
         },
         None => (own_answer(StatusCode::SERVICE_UNAVAILABLE), None),
     };
+    if let (Some(by), Some(sticks_for)) = (&by, sticks_for)
+        && let Some(cookie) = stickiness::cookie(&by.target_group_arn, sticks_for, asked_at)
+    {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     let has_answer = by.is_some() || listener.protocol != Protocol::Tcp;
     let version = response.headers().get("x-version");
     let given = Answer {

@@ -1,6 +1,8 @@
 //! Rules of a listener besides its default one: conditions, and the target groups of requests that meet them. It is not
 //! known whether CodeDeploy changes them together with the default action.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, Method, Uri, header};
 
 use crate::elb::condition::Condition;
@@ -18,6 +20,8 @@ pub(super) struct Rule {
     pub(super) distribution: Distribution,
     /// The actions that the listener's nodes apply.
     pub(super) nodes: Vec<Node>,
+    /// For how long a client stays with a target group of the action.
+    pub(super) sticks_for: Option<Duration>,
 }
 
 /// A request, as conditions see it.
@@ -47,6 +51,7 @@ impl Rule {
             priority: self.priority,
             conditions: self.conditions.clone(),
             forward: self.distribution.forward(),
+            sticks_for: self.sticks_for,
         }
     }
 
@@ -95,6 +100,7 @@ mod tests {
             conditions: vec![condition],
             distribution: Distribution::default(),
             nodes: Vec::new(),
+            sticks_for: None,
         };
         let mut words = request.split(' ');
         let method = words.next().unwrap().parse().unwrap();

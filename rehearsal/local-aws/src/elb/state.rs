@@ -15,6 +15,7 @@ use crate::elb::forward::Distribution;
 use crate::elb::health::Health;
 use crate::elb::node::{Node, Nodes};
 use crate::elb::rule::{Asked, Rule};
+use crate::elb::stickiness;
 use crate::elb::tls::Protocol;
 use crate::elb::{
     Answer, Answering, HealthChange, LoadBalancerDescription, Target, TargetGroupSettings, Traffic,
@@ -80,6 +81,8 @@ pub(super) struct Listener {
     pub(super) distribution: Distribution,
     /// The actions that its nodes apply.
     pub(super) nodes: Vec<Node>,
+    /// For how long a client stays with a target group of the action.
+    pub(super) sticks_for: Option<Duration>,
     /// By priority.
     pub(super) rules: Vec<Rule>,
     /// The target group and the registration that each open connection of a Network Load Balancer is with.
@@ -103,6 +106,8 @@ pub(super) enum Check {
 pub(super) struct Routed {
     /// The rule that it meets; `None` for the default one.
     pub(super) rule: Option<String>,
+    /// For how long the client is kept at the target group that it gets.
+    pub(super) sticks_for: Option<Duration>,
     /// `None` if there is no target.
     pub(super) ticket: Option<Ticket>,
 }
@@ -223,7 +228,11 @@ impl Inner {
         let rule = listener.rules.iter().position(|rule| rule.is_met(asked));
         Routed {
             rule: rule.map(|rule| listener.rules[rule].arn.clone()),
-            ticket: self.target(&mut state, listener_arn, connection, rule),
+            sticks_for: match rule {
+                Some(rule) => listener.rules[rule].sticks_for,
+                None => listener.sticks_for,
+            },
+            ticket: self.target(&mut state, listener_arn, connection, rule, asked),
         }
     }
 
@@ -234,6 +243,7 @@ impl Inner {
         listener_arn: &str,
         connection: usize,
         rule: Option<usize>,
+        asked: &Asked<'_>,
     ) -> Option<Ticket> {
         let now = self.clock.now();
         let listener = state.listener(listener_arn)?;
@@ -245,13 +255,21 @@ impl Inner {
             return Some(self.ticket(group, registration, target));
         }
         let number = connection % listener.nodes.len().max(1);
-        let nodes = match rule {
-            Some(rule) => &mut listener.rules.get_mut(rule)?.nodes,
-            None => &mut listener.nodes,
+        let (nodes, is_sticky) = match rule {
+            Some(rule) => {
+                let rule = listener.rules.get_mut(rule)?;
+                (&mut rule.nodes, rule.sticks_for.is_some())
+            }
+            None => (&mut listener.nodes, listener.sticks_for.is_some()),
         };
         let node = nodes.get_mut(number)?;
         let known_until = node.knows_until(now);
-        let group = node.distribution(now).next()?.to_owned();
+        let distribution = node.distribution(now);
+        let kept = stickiness::kept(asked.headers, distribution, now).filter(|_| is_sticky);
+        let group = match kept {
+            Some(kept) => kept,
+            None => distribution.next()?.to_owned(),
+        };
         let group_state = state.target_group(&group)?;
         let (registration, target) = group_state.take_turn(known_until, &self.clock)?;
         if let Some(listener) = state.listener(listener_arn).filter(|_| is_pinning) {

@@ -25,11 +25,12 @@ pub(super) fn created(
     deployment: &ServiceDeployment,
     service: &Service,
 ) {
-    let container = &service.load_balancer.container;
     let image = deployments.ecs.read(|state| {
         let revision = state.revision(&service.task_definition)?;
         let first = || revision.images().into_iter().next().map(|(_, image)| image);
-        revision.image_of(container).or_else(first)
+        let of_serving = service.serving_container();
+        let of_serving = of_serving.and_then(|container| revision.image_of(container));
+        of_serving.or_else(first)
     });
     deployments
         .context

@@ -20,8 +20,8 @@ pub struct EcsManaged {
     pub configuration: DeploymentConfiguration,
     /// `loadBalancers`, as given.
     pub load_balancers: Vec<Value>,
-    /// Of a load balancer with `advancedConfiguration`.
-    pub two_groups: Option<TwoTargetGroups>,
+    /// Of each load balancer, where they have `advancedConfiguration`.
+    pub two_groups: Vec<TwoTargetGroups>,
 }
 
 impl Controller {
@@ -32,6 +32,12 @@ impl Controller {
             Controller::External => "EXTERNAL",
             Controller::Ecs(_) => "ECS",
         }
+    }
+
+    /// The target groups and rules by which ECS shifts traffic, an entry a load balancer.
+    pub fn two_groups(&self) -> &[TwoTargetGroups] {
+        let managed = self.ecs();
+        managed.map_or(&[], |managed| managed.two_groups.as_slice())
     }
 
     pub fn ecs(&self) -> Option<&EcsManaged> {

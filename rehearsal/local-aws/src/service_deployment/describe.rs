@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value, json};
 
 use super::deployment::{HookRecord, Monitor, ServiceDeployment, State};
-use super::revision::{ServiceRevision, revision_arn, task_set_of};
+use super::revision::{Resolved, ServiceRevision, revision_arn, task_set_of};
 use super::stage::Stage;
 use super::status::Status;
 use crate::assumption::{Assumption, Assumptions};
@@ -164,6 +164,16 @@ fn counts_of(digits: &str, ecs: &ecs::State) -> (Counts, u32) {
     (counts(ecs.tasks_of(&id)), requested)
 }
 
+impl Resolved {
+    fn describe(&self) -> Value {
+        let mut described = json!({ "targetGroupArn": self.target_group });
+        if let Some(rule) = &self.production_rule {
+            described["productionListenerRule"] = json!(rule);
+        }
+        described
+    }
+}
+
 impl ServiceRevision {
     /// As DescribeServiceRevisions returns it.
     pub fn describe(&self, sources: Sources<'_>) -> Value {
@@ -185,12 +195,9 @@ impl ServiceRevision {
         if !self.network_configuration.is_null() {
             answer["networkConfiguration"] = self.network_configuration.clone();
         }
-        if let Some(group) = &self.target_group {
-            let mut resolved = json!({ "targetGroupArn": group });
-            if let Some(rule) = &self.production_rule {
-                resolved["productionListenerRule"] = json!(rule);
-            }
-            answer["resolvedConfiguration"] = json!({ "loadBalancers": [resolved] });
+        if !self.resolved.is_empty() {
+            let resolved: Vec<Value> = self.resolved.iter().map(Resolved::describe).collect();
+            answer["resolvedConfiguration"] = json!({ "loadBalancers": resolved });
         }
         answer
     }

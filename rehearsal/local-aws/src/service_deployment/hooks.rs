@@ -35,11 +35,9 @@ pub(super) async fn run(
     let Some((deployment, service)) = read(deployments, arn) else {
         return Ok(());
     };
-    let two = service
-        .controller
-        .ecs()
-        .and_then(|ecs| ecs.two_groups.as_ref());
-    let has_test_rule = two.is_none_or(|two| two.test_rule.is_some());
+    let two_groups = service.controller.two_groups();
+    let mut tested = two_groups.iter().filter_map(|two| two.test_rule.as_ref());
+    let has_test_rule = two_groups.is_empty() || tested.next().is_some();
     let is_of_test = stage == Stage::TestTrafficShift || stage == Stage::PostTestTrafficShift;
     let assumptions = &deployments.context.assumptions;
     if is_of_test && !has_test_rule && assumptions.hold(Assumption::TestHooksNeedATestRule) {

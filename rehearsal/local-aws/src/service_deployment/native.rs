@@ -9,7 +9,7 @@ use super::hook_payload::Shares;
 use super::listener_rules::TwoTargetGroups;
 use super::observed;
 use super::record::{Course, enter, leave, read};
-use super::revision::task_set_of;
+use super::revision::{Resolved, task_set_of};
 use super::service_deployments::ServiceDeployments;
 use super::share::Share;
 use super::stage::Stage;
@@ -151,9 +151,8 @@ impl Run<'_> {
             return Ok(());
         };
         traffic::shift(self.deployments, &both, kind, share)?;
-        let two = both.1.controller.ecs();
-        let two = two.and_then(|ecs| ecs.two_groups.as_ref());
-        let pause = match two.is_some_and(TwoTargetGroups::are_of_network) {
+        let mut two_groups = both.1.controller.two_groups().iter();
+        let pause = match two_groups.any(TwoTargetGroups::are_of_network) {
             true => AFTER_NETWORK_SHIFT,
             false => AFTER_SHIFT,
         };
@@ -170,14 +169,11 @@ async fn reconcile(
     let Some((_, service)) = read(deployments, &deployment.arn) else {
         return Ok(());
     };
-    let two = service
-        .controller
-        .ecs()
-        .and_then(|ecs| ecs.two_groups.as_ref());
-    let group =
-        |digits: &String| deployments.read(|state| state.revision_of(digits)?.target_group.clone());
-    if let (Some(two), Some(group)) = (two, deployment.candidate.as_ref().and_then(group)) {
-        traffic::return_to(deployments, two, &group)?;
+    let blue = deployment.candidate.as_ref();
+    let blue = blue.and_then(|digits| deployments.read(|state| state.revision_of(digits).cloned()));
+    let resolved = blue.map_or_else(Vec::new, |blue| blue.resolved);
+    for (two, resolved) in service.controller.two_groups().iter().zip(resolved) {
+        traffic::return_to(deployments, two, &resolved.target_group)?;
     }
     let others = deployment.sources.iter();
     let others = others.filter(|digits| deployment.candidate.as_ref() != Some(digits));
@@ -191,24 +187,25 @@ async fn reconcile(
     Ok(())
 }
 
-/// Starts green in the target group that the production rule leaves free, and waits until all its tasks are healthy.
+/// Starts green in the target groups that the production rules leave free, and waits until all its tasks are healthy.
 async fn scale_up(deployments: &Arc<ServiceDeployments>, arn: &str) -> Result<(), String> {
     let Some((deployment, service)) = read(deployments, arn) else {
         return Ok(());
     };
-    let two = service
-        .controller
-        .ecs()
-        .and_then(|ecs| ecs.two_groups.as_ref());
-    if let Some(two) = two {
+    let two_groups = service.controller.two_groups().iter();
+    let resolved = two_groups.map(|two| {
         let sides = traffic::find_sides(deployments, &service, two)?;
-        deployments.write(|state| {
-            if let Some(revision) = state.revision_of_mut(&deployment.target) {
-                revision.target_group = Some(sides.green);
-                revision.production_rule = Some(two.production_rule.clone());
-            }
-        });
-    }
+        Ok(Resolved {
+            target_group: sides.green,
+            production_rule: Some(two.production_rule.clone()),
+        })
+    });
+    let resolved = resolved.collect::<Result<Vec<_>, String>>()?;
+    deployments.write(|state| {
+        if let Some(revision) = state.revision_of_mut(&deployment.target) {
+            revision.resolved = resolved;
+        }
+    });
     task_sets::run(deployments, arn, &deployment.target, None);
     let id = task_set_of(&deployment.target);
     loop {

@@ -6,9 +6,8 @@ use super::failures::{TaskEnd, TaskSeen};
 use super::rolling::Tasks;
 use super::service_deployments::ServiceDeployments;
 use crate::ecs::State;
-use crate::ecs::service::{LoadBalancerTarget, TaskSet, healthy_from, is_healthy};
+use crate::ecs::service::{Measured, TaskSet, healthy_from, is_healthy, measured};
 use crate::ecs::task::Task;
-use crate::elb::TargetHealth;
 
 /// The tasks of one set.
 #[derive(Debug, Clone, Default)]
@@ -23,25 +22,26 @@ pub(super) struct SetSeen {
 
 /// Reads the tasks of a set with the health of their targets.
 pub(super) fn set(deployments: &ServiceDeployments, id: &str) -> SetSeen {
-    let group = deployments.ecs.read(|state| {
+    let behind = deployments.ecs.read(|state| {
         let (_, set) = state.task_set(id)?;
-        Some(set.load_balancer.target_group_arn.clone())
+        Some(set.load_balancers.clone())
     });
-    let health = group.and_then(|group| deployments.load_balancers.target_health(&group));
-    let (health, now) = (health.unwrap_or_default(), deployments.context.clock.now());
+    let balancers = &deployments.load_balancers;
+    let health = |group: &str| balancers.target_health(group).unwrap_or_default();
+    let measured = measured(behind.unwrap_or_default(), health);
+    let now = deployments.context.clock.now();
     deployments.ecs.read(|state| {
         let Some((_, set)) = state.task_set(id) else {
             return SetSeen::default();
         };
-        seen(state, set, &health, now)
+        seen(state, set, &measured, now)
     })
 }
 
-fn seen(state: &State, set: &TaskSet, health: &[TargetHealth], now: SystemTime) -> SetSeen {
-    let behind = &set.load_balancer;
+fn seen(state: &State, set: &TaskSet, measured: &[Measured], now: SystemTime) -> SetSeen {
     let task = |task: &Task| TaskSeen {
         arn: task.arn.clone(),
-        is_healthy: task.stop.is_none() && is_healthy(task, behind, health, now),
+        is_healthy: task.stop.is_none() && is_healthy(task, measured, now),
         end: end(task),
     };
     let tasks: Vec<TaskSeen> = state.tasks_of(&set.id).map(task).collect();
@@ -52,19 +52,14 @@ fn seen(state: &State, set: &TaskSet, health: &[TargetHealth], now: SystemTime) 
             live: count(live.count()),
             healthy: count(tasks.iter().filter(|task| task.is_healthy).count()),
         },
-        next: next(state, set, behind, now),
+        next: next(state, set, now),
         unplaced: set.unplaced,
         tasks,
     }
 }
 
-fn next(
-    state: &State,
-    set: &TaskSet,
-    behind: &LoadBalancerTarget,
-    now: SystemTime,
-) -> Option<SystemTime> {
-    if !behind.target_group_arn.is_empty() {
+fn next(state: &State, set: &TaskSet, now: SystemTime) -> Option<SystemTime> {
+    if !set.load_balancers.is_empty() {
         return None;
     }
     let live = state.tasks_of(&set.id).filter(|task| task.stop.is_none());

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use crate::ecs::service::LoadBalancerTarget;
 use crate::identity::arn;
 
 /// A service revision.
@@ -20,11 +21,29 @@ pub struct ServiceRevision {
     pub network_configuration: Value,
     /// As given to CreateService or UpdateService.
     pub load_balancers: Vec<Value>,
-    /// The target group that its tasks are in, once that is decided.
-    pub target_group: Option<String>,
-    /// ARN of the production rule, of a service with two target groups.
-    pub production_rule: Option<String>,
+    /// The target groups that its tasks are in, an entry a load balancer, once that is decided.
+    pub resolved: Vec<Resolved>,
     pub created_at: SystemTime,
+}
+
+/// A target group that a revision's tasks are in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// ARN.
+    pub target_group: String,
+    /// ARN of the production rule, where the load balancer has two target groups.
+    pub production_rule: Option<String>,
+}
+
+impl Resolved {
+    /// The target groups of tasks whose load balancers have one each.
+    pub fn without_rules(behind: &[LoadBalancerTarget]) -> Vec<Resolved> {
+        let resolved = behind.iter().map(|behind| Resolved {
+            target_group: behind.target_group_arn.clone(),
+            production_rule: None,
+        });
+        resolved.collect()
+    }
 }
 
 impl ServiceRevision {

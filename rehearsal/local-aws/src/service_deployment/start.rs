@@ -7,7 +7,7 @@ use super::configuration::DeploymentConfiguration;
 use super::deployment::{Monitor, ServiceDeployment};
 use super::failures::Failures;
 use super::record::set_status;
-use super::revision::ServiceRevision;
+use super::revision::{Resolved, ServiceRevision};
 use super::service_deployments::ServiceDeployments;
 use super::share::Share;
 use super::stage::Stage;
@@ -57,15 +57,17 @@ pub fn adopt(deployments: &ServiceDeployments, cluster: &str, name: &str) {
     }) else {
         return;
     };
-    let managed = service.controller.ecs();
-    let two = managed.and_then(|managed| managed.two_groups.as_ref());
+    let mut rules = service.controller.two_groups().iter();
+    let mut resolved = Resolved::without_rules(&set.load_balancers);
+    for resolved in &mut resolved {
+        resolved.production_rule = rules.next().map(|two| two.production_rule.clone());
+    }
     let adopted = ServiceRevision {
         digits: task_sets::digits_of(&set),
         task_definition: set.task_definition,
         platform_version: set.platform_version,
         network_configuration: set.network_configuration,
-        target_group: Some(set.load_balancer.target_group_arn),
-        production_rule: two.map(|two| two.production_rule.clone()),
+        resolved,
         created_at: set.created_at,
         ..revision(deployments, &service, set.created_at)
     };
@@ -80,7 +82,6 @@ pub fn revision(
 ) -> ServiceRevision {
     let managed = service.controller.ecs();
     let is_native = managed.is_some_and(|ecs| ecs.configuration.strategy.is_native());
-    let group = &service.load_balancer.target_group_arn;
     ServiceRevision {
         digits: deployments.context.ids.decimal(),
         cluster: service.cluster.clone(),
@@ -91,8 +92,10 @@ pub fn revision(
         network_configuration: service.network_configuration.clone(),
         load_balancers: managed.map_or_else(Vec::new, |ecs| ecs.load_balancers.clone()),
         // With two target groups the production rule decides, while it deploys.
-        target_group: Some(group.clone()).filter(|group| !group.is_empty() && !is_native),
-        production_rule: None,
+        resolved: match is_native {
+            true => Vec::new(),
+            false => Resolved::without_rules(&service.load_balancers),
+        },
         created_at: now,
     }
 }

@@ -45,19 +45,18 @@ pub(super) fn run(
             set.updated_at = now;
             return Some(false);
         }
-        let load_balancer = match &revision.target_group {
-            Some(group) => LoadBalancerTarget {
-                target_group_arn: group.clone(),
-                ..service.load_balancer.clone()
-            },
-            None => LoadBalancerTarget::default(),
-        };
+        let behind = revision.resolved.iter().zip(&service.load_balancers);
+        let behind = behind.map(|(resolved, entry)| LoadBalancerTarget {
+            target_group_arn: resolved.target_group.clone(),
+            ..entry.clone()
+        });
+        let load_balancers = behind.collect();
         service.task_sets.push(TaskSet {
             id: id.clone(),
             status: TaskSetStatus::Primary,
             task_definition: revision.task_definition.clone(),
             external_id: Some(deployment.to_owned()),
-            load_balancer,
+            load_balancers,
             platform_version: revision.platform_version.clone(),
             network_configuration: revision.network_configuration.clone(),
             capacity_provider_strategy: None,

@@ -21,8 +21,8 @@ use crate::elb::Protocol;
 use crate::template::Template;
 use crate::timeline::{Event, ListenerKind};
 use crate::world::{
-    ContainerSettings, DeployedBy, EcsDeployments, HealthCheck, IsBalanced, ServiceSettings,
-    TestListener, TestRule, World, WorldSettings,
+    ContainerSettings, DeployedBy, EcsDeployments, HealthCheck, Internal, IsBalanced,
+    ServiceSettings, TestListener, TestRule, World, WorldSettings,
 };
 
 const ALARM: &str = "web-5xx";
@@ -115,6 +115,7 @@ fn service(configuration: Value) -> ServiceSettings {
             test_rule,
             infrastructure_role: "arn:aws:iam::111122223333:role/infrastructure".to_owned(),
             balanced: IsBalanced::Balanced,
+            internal: Internal::Absent,
         })),
         application: String::new(),
         deployment_group: "shop-web".to_owned(),
@@ -215,7 +216,8 @@ fn check_production(world: &World) {
         assert!(serving.clone().count() > 0, "{forward:?}");
         for part in serving {
             let live = |set: &TaskSet| {
-                set.load_balancer.target_group_arn == part.target_group_arn
+                let mut behind = set.load_balancers.iter();
+                behind.any(|one| one.target_group_arn == part.target_group_arn)
                     && set.status != TaskSetStatus::Draining
             };
             let mut sets = service.task_sets.iter();

@@ -52,63 +52,90 @@ pub(super) fn find_sides(
     sides(of, production.as_deref(), test.as_deref()).map_err(networking)
 }
 
-/// The target groups of a deployment whose green has one.
-pub(super) fn known_sides(
+/// The target groups of a deployment whose green is in some, for each load balancer.
+fn known_sides(
     deployments: &ServiceDeployments,
-    of: &TwoTargetGroups,
+    two_groups: &[TwoTargetGroups],
     target: &str,
-) -> Option<Sides> {
-    let green = deployments.read(|state| state.revision_of(target)?.target_group.clone())?;
-    let [first, second] = &of.groups;
-    let blue = if green == *first { second } else { first };
-    Some(Sides {
-        blue: blue.clone(),
-        green,
-    })
+) -> Vec<Sides> {
+    let resolved = deployments.read(|state| {
+        state
+            .revision_of(target)
+            .map(|green| green.resolved.clone())
+    });
+    let resolved = resolved.unwrap_or_default();
+    let sides = two_groups.iter().zip(resolved).map(|(of, resolved)| {
+        let [first, second] = &of.groups;
+        let green = resolved.target_group;
+        let blue = if green == *first { second } else { first };
+        Sides {
+            blue: blue.clone(),
+            green,
+        }
+    });
+    sides.collect()
 }
 
-/// Gives green this share of test or of production traffic. A service without that rule has nothing to shift, and one without
-/// a load balancer only notes the share.
+/// Gives green this share of test or of production traffic, at every load balancer. A service without such a rule has nothing to
+/// shift, and one without a load balancer only notes the share.
 pub(super) fn shift(
     deployments: &ServiceDeployments,
     (deployment, service): &(ServiceDeployment, Service),
     kind: ListenerKind,
     share: Share,
 ) -> Result<(), String> {
-    let two = service
-        .controller
-        .ecs()
-        .and_then(|ecs| ecs.two_groups.as_ref());
-    let rule = two.and_then(|two| match kind {
-        ListenerKind::Production => Some(&two.production_rule),
-        ListenerKind::Test => two.test_rule.as_ref(),
-    });
-    let sides = two.and_then(|two| known_sides(deployments, two, &deployment.target));
-    if let (Some(two), Some(rule), Some(sides)) = (two, rule, &sides) {
-        rewrite(deployments, two, rule, sides, share).map_err(|failure| match failure {
-            NotRewritten::NoRule => {
-                "of invalid networking configuration. One or more rules not found".to_owned()
-            }
-            // A hook's message, though no hook of the service's failed.
-            NotRewritten::Denied(sentence) => {
-                let stage = match kind {
-                    ListenerKind::Production => Stage::ProductionTrafficShift,
-                    ListenerKind::Test => Stage::TestTrafficShift,
-                };
-                format!("{} lifecycle hook(s) failed. {sentence}", stage.as_str())
-            }
-        })?;
+    let two_groups = service.controller.two_groups();
+    let rule = |two: &'_ TwoTargetGroups| match kind {
+        ListenerKind::Production => Some(two.production_rule.clone()),
+        ListenerKind::Test => two.test_rule.clone(),
+    };
+    let has_rule = two_groups.iter().any(|two| rule(two).is_some());
+    let note = || {
+        edit(deployments, &deployment.arn, |deployment| match kind {
+            ListenerKind::Production => deployment.production_share = share,
+            ListenerKind::Test => deployment.test_share = share,
+        });
+    };
+    let sides = known_sides(deployments, two_groups, &deployment.target);
+    for (two, sides) in two_groups.iter().zip(&sides) {
+        let Some(rule) = rule(two) else { continue };
+        // A rollback puts back what was rewritten: where the role was not allowed to, another rule may have been before it.
+        if share == Share::NOTHING && !gives_green(deployments, &rule, sides) {
+            continue;
+        }
+        rewrite(deployments, two, &rule, sides, share)
+            .map_err(|failure| not_shifted(failure, kind))?;
+        note();
     }
-    let has_test = two.is_none() || rule.is_some();
-    edit(deployments, &deployment.arn, |deployment| match kind {
-        ListenerKind::Production => deployment.production_share = share,
-        ListenerKind::Test if has_test => deployment.test_share = share,
-        ListenerKind::Test => {}
-    });
-    if rule.is_some() {
+    if has_rule || two_groups.is_empty() {
+        note();
+    }
+    if has_rule {
         tell(deployments, deployment, kind, share);
     }
     Ok(())
+}
+
+fn gives_green(deployments: &ServiceDeployments, rule: &str, sides: &Sides) -> bool {
+    let forward = deployments.load_balancers.rule_forward(rule);
+    let mut parts = forward.iter().flatten();
+    parts.any(|part| part.target_group_arn == sides.green && part.weight > 0)
+}
+
+fn not_shifted(failure: NotRewritten, kind: ListenerKind) -> String {
+    match failure {
+        NotRewritten::NoRule => {
+            "of invalid networking configuration. One or more rules not found".to_owned()
+        }
+        // A hook's message, though no hook of the service's failed.
+        NotRewritten::Denied(sentence) => {
+            let stage = match kind {
+                ListenerKind::Production => Stage::ProductionTrafficShift,
+                ListenerKind::Test => Stage::TestTrafficShift,
+            };
+            format!("{} lifecycle hook(s) failed. {sentence}", stage.as_str())
+        }
+    }
 }
 
 /// Lets both rules forward everything to this target group.
@@ -182,7 +209,7 @@ fn tell(
         let image = deployments.ecs.read(|state| {
             let (_, set) = state.task_set(&task_set_of(digits))?;
             let revision = state.revision(&set.task_definition)?;
-            revision.image_of(&set.load_balancer.container)
+            revision.image_of(set.serving_container()?)
         })?;
         deployments.ecr.version(&image)
     };

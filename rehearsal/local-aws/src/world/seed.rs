@@ -132,8 +132,8 @@ async fn create_for_codedeploy(
 ) -> anyhow::Result<String> {
     let balancer = aws.load_balancers.create_load_balancer(&settings.name);
     let (blue, green) = (
-        target_group(aws, settings, "blue"),
-        target_group(aws, settings, "green"),
+        target_group(aws, settings, "-blue"),
+        target_group(aws, settings, "-green"),
     );
     let serve_blue = || {
         vec![Forward {
@@ -161,7 +161,7 @@ async fn create_for_codedeploy(
         aws,
         settings,
         &revision,
-        load_balancer,
+        vec![load_balancer],
         Controller::CodeDeploy,
     );
     let id = format!("ecs-svc/{}", aws.ids.decimal());
@@ -174,7 +174,7 @@ async fn create_for_codedeploy(
 pub(super) fn target_group(
     aws: &Aws,
     settings: &ServiceSettings,
-    colour: &str,
+    rest_of_name: &str,
 ) -> TargetGroupDescription {
     let check = &settings.health_check;
     let target_type = match settings.launch {
@@ -182,7 +182,7 @@ pub(super) fn target_group(
         LaunchKind::Ec2DynamicPorts => "instance",
     };
     aws.load_balancers.create_target_group(TargetGroupSettings {
-        name: format!("{}-{colour}", settings.deployment_group),
+        name: format!("{}{rest_of_name}", settings.deployment_group),
         port: settings.load_balanced.1,
         target_type: target_type.to_owned(),
         vpc_id: "vpc-0rehearsal".to_owned(),
@@ -294,7 +294,7 @@ pub(super) fn service(
     aws: &Aws,
     settings: &ServiceSettings,
     revision: &str,
-    load_balancer: LoadBalancerTarget,
+    load_balancers: Vec<LoadBalancerTarget>,
     controller: Controller,
 ) -> Service {
     let network_configuration = match settings.launch {
@@ -315,7 +315,7 @@ pub(super) fn service(
         options: settings.options.clone(),
         tags: vec![json!({ "key": "service", "value": settings.name })],
         events: Vec::new(),
-        load_balancer,
+        load_balancers,
         controller,
         task_definition: revision.to_owned(),
         task_sets: Vec::new(),
@@ -330,7 +330,7 @@ pub(super) fn first_tasks(service: &Service, id: String, deployment: Option<Stri
         status: TaskSetStatus::Primary,
         task_definition: service.task_definition.clone(),
         external_id: deployment,
-        load_balancer: service.load_balancer.clone(),
+        load_balancers: service.load_balancers.clone(),
         platform_version: service.platform_version.clone(),
         network_configuration: service.network_configuration.clone(),
         capacity_provider_strategy: None,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::seed::{
     behind, create_alarms, first_tasks, keep_service, register, service, target_group,
 };
-use super::settings::{EcsDeployments, IsBalanced, ServiceSettings, TestRule};
+use super::settings::{EcsDeployments, Internal, IsBalanced, ServiceSettings, TestRule};
 use crate::aws::Aws;
 use crate::ecs::service::LoadBalancerTarget;
 use crate::elb::{Forward, Protocol, whole_listener};
@@ -16,6 +16,7 @@ use crate::service_deployment::configuration::{DeploymentConfiguration, Strategy
 use crate::service_deployment::controller::{Controller, EcsManaged};
 use crate::service_deployment::deployment::ServiceDeployment;
 use crate::service_deployment::listener_rules::TwoTargetGroups;
+use crate::service_deployment::revision::Resolved;
 use crate::service_deployment::share::Share;
 use crate::service_deployment::start;
 use crate::service_deployment::status::Status;
@@ -31,24 +32,28 @@ pub(super) async fn create(
     create_alarms(aws, &settings.alarms);
     let configuration = configuration(by, template)?;
     let revision = register(aws, settings)?;
-    let (load_balancer, load_balancers, two_groups) = match by.balanced {
-        IsBalanced::Headless => (LoadBalancerTarget::default(), Vec::new(), None),
-        IsBalanced::Balanced => {
-            balance(aws, settings, by, configuration.strategy, template).await?
-        }
-    };
+    let entries = balance(aws, settings, by, configuration.strategy, template).await?;
+    let (mut behind, mut given, mut two_groups) = (Vec::new(), Vec::new(), Vec::new());
+    let mut resolved = Vec::new();
+    for entry in entries {
+        let two = entry.two_groups;
+        resolved.push(Resolved {
+            target_group: entry.behind.target_group_arn.clone(),
+            production_rule: two.as_ref().map(|two| two.production_rule.clone()),
+        });
+        behind.push(entry.behind);
+        given.push(entry.given);
+        two_groups.extend(two);
+    }
     let controller = Controller::Ecs(Box::new(EcsManaged {
         configuration: configuration.clone(),
-        load_balancers,
-        two_groups: two_groups.clone(),
+        load_balancers: given,
+        two_groups,
     }));
-    let service = service(aws, settings, &revision, load_balancer, controller);
+    let service = service(aws, settings, &revision, behind, controller);
     let now = aws.clock.now();
     let mut revision = start::revision(&aws.service_deployments, &service, now);
-    if let Some(two) = two_groups {
-        revision.target_group = Some(service.load_balancer.target_group_arn.clone());
-        revision.production_rule = Some(two.production_rule);
-    }
+    revision.resolved = resolved;
     let created = start::deployment(
         &aws.service_deployments,
         &service,
@@ -113,25 +118,83 @@ fn role_arn(role: &str, template: &Template) -> anyhow::Result<String> {
     Ok(found.role_arn.clone())
 }
 
-/// What a service is behind: its container, `loadBalancers`, and its two target groups.
-type Behind = (LoadBalancerTarget, Vec<Value>, Option<TwoTargetGroups>);
+/// An entry of `loadBalancers`, as given and as ECS reads it.
+struct Entry {
+    given: Value,
+    behind: LoadBalancerTarget,
+    two_groups: Option<TwoTargetGroups>,
+}
 
+/// Creates what a service is behind.
 async fn balance(
     aws: &Arc<Aws>,
     settings: &ServiceSettings,
     by: &EcsDeployments,
     strategy: Strategy,
     template: &Template,
-) -> anyhow::Result<Behind> {
-    let balancer = match settings.listeners {
-        Protocol::Http | Protocol::Https => aws.load_balancers.create_load_balancer(&settings.name),
-        Protocol::Tcp => aws
-            .load_balancers
-            .create_network_load_balancer(&settings.name),
+) -> anyhow::Result<Vec<Entry>> {
+    let role = role_arn(&by.infrastructure_role, template)?;
+    let entry = |kind: &'static str, test_rule: TestRule| {
+        let role = role.clone();
+        async move { entry(aws, settings, strategy, role, (kind, &test_rule)).await }
     };
-    let blue = target_group(aws, settings, "blue").arn;
+    let mut entries = match by.balanced {
+        IsBalanced::Headless => Vec::new(),
+        IsBalanced::Balanced => vec![entry("", by.test_rule.clone()).await?],
+    };
+    match by.internal {
+        Internal::Absent => {}
+        Internal::Present => {
+            entries.push(entry("-internal", TestRule::OwnPort(Vec::new())).await?);
+        }
+        Internal::Untested => entries.push(entry("-internal", TestRule::Absent).await?),
+    }
+    Ok(entries)
+}
+
+/// The rule for test traffic, on a listener of its own or on that of production.
+async fn add_test_rule(
+    aws: &Arc<Aws>,
+    settings: &ServiceSettings,
+    (balancer, production): (&str, &str),
+    test_rule: &TestRule,
+    both: &impl Fn() -> Vec<Forward>,
+) -> anyhow::Result<Option<String>> {
+    let (listener, conditions) = match test_rule {
+        TestRule::Absent => return Ok(None),
+        TestRule::OwnPort(conditions) => {
+            let own = aws
+                .load_balancers
+                .listen(settings.listeners, balancer, both());
+            (own.await?.arn, conditions)
+        }
+        TestRule::ProductionPort(conditions) => (production.to_owned(), conditions),
+    };
+    if conditions.is_empty() {
+        return Ok(Some(whole_listener(&listener)));
+    }
+    let conditions = conditions.clone();
+    Ok(aws
+        .load_balancers
+        .add_rule(&listener, 1, conditions, both()))
+}
+
+/// Creates a load balancer whose name ends so, with its listeners, its target groups, and their rules.
+async fn entry(
+    aws: &Arc<Aws>,
+    settings: &ServiceSettings,
+    strategy: Strategy,
+    role_arn: String,
+    (kind, test_rule): (&str, &TestRule),
+) -> anyhow::Result<Entry> {
+    let name = format!("{}{kind}", settings.name);
+    let balancer = match settings.listeners {
+        Protocol::Http | Protocol::Https => aws.load_balancers.create_load_balancer(&name),
+        Protocol::Tcp => aws.load_balancers.create_network_load_balancer(&name),
+    };
+    let blue = target_group(aws, settings, &format!("{kind}-blue")).arn;
     let load_balancer = behind(settings, &blue);
-    let mut entry = json!({
+    let mut given = json!({
         "targetGroupArn": blue,
         "containerName": load_balancer.container,
         "containerPort": load_balancer.port,
@@ -145,48 +208,44 @@ async fn balance(
         aws.load_balancers
             .listen(settings.listeners, &balancer.arn, to_blue)
             .await?;
-        return Ok((load_balancer, vec![entry], None));
+        return Ok(Entry {
+            given,
+            behind: load_balancer,
+            two_groups: None,
+        });
     }
-    let green = target_group(aws, settings, "green").arn;
+    let green = target_group(aws, settings, &format!("{kind}-green")).arn;
     // As the deployment left them: both groups, blue with all.
     let both = || vec![forward(&blue, 100), forward(&green, 0)];
     let production = aws
         .load_balancers
         .listen(settings.listeners, &balancer.arn, both())
         .await?;
-    let (listener, conditions) = match &by.test_rule {
-        TestRule::Absent => (None, &[][..]),
-        TestRule::OwnPort(conditions) => {
-            let own = aws
-                .load_balancers
-                .listen(settings.listeners, &balancer.arn, both())
-                .await?;
-            (Some(own.arn), conditions.as_slice())
-        }
-        TestRule::ProductionPort(conditions) => {
-            (Some(production.arn.clone()), conditions.as_slice())
-        }
-    };
-    let test_rule = match listener {
-        None => None,
-        Some(listener) if conditions.is_empty() => Some(whole_listener(&listener)),
-        Some(listener) => aws
-            .load_balancers
-            .add_rule(&listener, 1, conditions.to_vec(), both()),
-    };
+    let test_rule = add_test_rule(
+        aws,
+        settings,
+        (&balancer.arn, &production.arn),
+        test_rule,
+        &both,
+    )
+    .await?;
     let two = TwoTargetGroups {
         groups: [blue, green],
         production_rule: whole_listener(&production.arn),
         test_rule,
-        role_arn: role_arn(&by.infrastructure_role, template)?,
+        role_arn,
     };
-    entry["advancedConfiguration"] = json!({
+    given["advancedConfiguration"] = json!({
         "alternateTargetGroupArn": two.groups[1],
         "productionListenerRule": two.production_rule,
         "roleArn": two.role_arn,
     });
     if let Some(rule) = &two.test_rule {
-        entry["advancedConfiguration"]["testListenerRule"] = json!(rule);
+        given["advancedConfiguration"]["testListenerRule"] = json!(rule);
     }
-    Ok((load_balancer, vec![entry], Some(two)))
+    Ok(Entry {
+        given,
+        behind: load_balancer,
+        two_groups: Some(two),
+    })
 }

@@ -115,6 +115,7 @@ pub struct EcsDeployments {
     /// The infrastructure role: its logical id in the template, or any ARN.
     pub infrastructure_role: String,
     pub balanced: IsBalanced,
+    pub internal: Internal,
 }
 
 /// The rule of test traffic.
@@ -125,6 +126,17 @@ pub enum TestRule {
     OwnPort(Vec<Condition>),
     /// On the production listener, with these conditions.
     ProductionPort(Vec<Condition>),
+}
+
+/// A second entry of `loadBalancers`: a load balancer `NAME-internal` for the same container, with target groups and listeners of its
+/// own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Internal {
+    Absent,
+    /// Of a strategy that shifts traffic with a test rule.
+    Present,
+    /// Without a test rule.
+    Untested,
 }
 
 /// Whether a service is behind a load balancer.

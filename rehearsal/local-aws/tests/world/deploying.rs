@@ -9,7 +9,9 @@ use axum::http::Uri;
 use local_aws::assumption::Assumption;
 use local_aws::lambda::external::Place;
 use local_aws::timeline::{Entry, Event};
-use local_aws::world::{DeployedBy, EcsDeployments, IsBalanced, TestRule, World, WorldSettings};
+use local_aws::world::{
+    DeployedBy, EcsDeployments, Internal, IsBalanced, TestRule, World, WorldSettings,
+};
 use serde_json::{Value, json};
 
 use crate::aws::{PausedWorld, call, ecs, world};
@@ -24,6 +26,7 @@ pub(crate) fn by_ecs(configuration: Value) -> EcsDeployments {
         test_rule: TestRule::OwnPort(Vec::new()),
         infrastructure_role: "arn:aws:iam::111122223333:role/ecsInfrastructureRole".to_owned(),
         balanced: IsBalanced::Balanced,
+        internal: Internal::Absent,
     }
 }
 

@@ -236,7 +236,7 @@ async fn an_action_has_up_to_five_target_groups_and_nothing_that_is_not_simulate
         ),
         (
             weighted(1, &green, "1") + &sticky("true"),
-            Some("target group stickiness"),
+            Some("You must specify a duration"),
         ),
         // As DescribeListeners answers it.
         (

@@ -64,6 +64,8 @@ mod service_rolling;
 #[cfg(test)]
 mod set_up;
 #[cfg(test)]
+mod target_groups;
+#[cfg(test)]
 mod tasks;
 #[cfg(test)]
 mod topics;

@@ -14,7 +14,16 @@ pub(super) fn rule_from(call: &Call, rule: &Rule) -> Result<observed::ListenerRu
         priority: call.required(rule.priority(), "Rules.Priority")?.to_owned(),
         conditions: rule.conditions().iter().map(condition_from).collect(),
         actions: actions_from(call, rule.actions())?,
+        sticks_for: rule.actions().iter().find_map(sticks_for),
     })
+}
+
+/// ELB states the seconds of a stickiness that is off, too.
+fn sticks_for(action: &Action) -> Option<u32> {
+    let config = action.forward_config()?;
+    let stickiness = config.target_group_stickiness_config()?;
+    let seconds = stickiness.duration_seconds().unwrap_or_default();
+    (stickiness.enabled() == Some(true)).then(|| u32::try_from(seconds).unwrap_or_default())
 }
 
 pub(super) fn actions_from(

@@ -99,21 +99,27 @@ impl Observer {
         candidate: Option<&Candidate>,
     ) -> Result<ShippedBefore, CallFailed> {
         let which = Deployments::Succeeded;
+        let digest = candidate.map(|candidate| &candidate.image.digest);
         let deployments = match deploys {
             Deploys::CodeDeploy(_) => self.deployments(pipeline, which).await?,
             Deploys::Ecs(_) => {
-                let digest = candidate.map(|candidate| &candidate.image.digest);
                 if self.was_shipped_by_ecs(pipeline, digest).await? {
                     return Ok(ShippedBefore::Yes);
                 }
                 self.before_the_move(pipeline, which).await?
             }
         };
-        let shipped = deployments.iter().any(|deployment| {
-            let digest = codedeploy::shipped(pipeline, deployment);
-            digest.is_some()
-                && digest.as_ref() == candidate.map(|candidate| &candidate.image.digest)
+        let mut shipped = deployments.iter().any(|deployment| {
+            let shipped = codedeploy::shipped(pipeline, deployment);
+            shipped.is_some() && shipped.as_ref() == digest
         });
+        if let (Deploys::CodeDeploy(_), false) = (deploys, shipped) {
+            // Where the service was moved to CodeDeploy. What ECS lists of one that it never deployed to is not documented.
+            shipped = match self.was_shipped_by_ecs(pipeline, digest).await {
+                Err(failed) if !failed.is_transient() => false,
+                answer => answer?,
+            };
+        }
         Ok(match shipped {
             true => ShippedBefore::Yes,
             false => ShippedBefore::Never,

@@ -97,7 +97,7 @@ impl Observer {
         let underway = scheduled.underway(task.as_ref());
         match underway {
             Underway::Yes | Underway::Starting => {
-                let revision = runs.revision.as_str();
+                let revision = runs.shipped().as_str();
                 let definition = self.ecs.describe_task_definition(revision).await?;
                 migrations.running = Some((scheduled, definition, underway));
             }

@@ -128,11 +128,13 @@ async fn rules_come_with_conditions_and_weights_from_every_page() {
                 RuleAction::Other("authenticate-oidc".to_owned()),
                 RuleAction::Forward(vec![(group.clone(), 0), (group.clone(), 1)]),
             ],
+            sticks_for: None,
         },
         ListenerRule {
             priority: "default".to_owned(),
             conditions: Vec::new(),
             actions: vec![RuleAction::Forward(vec![(group, 1)])],
+            sticks_for: None,
         },
     ];
     assert_eq!(found, Ok(expected));
@@ -162,6 +164,7 @@ async fn one_rule_is_asked_for_by_its_arn() {
         priority: "10".to_owned(),
         conditions: Vec::new(),
         actions: vec![RuleAction::Forward(vec![(group, 1)])],
+        sticks_for: None,
     };
     assert_eq!(found, Ok(expected));
 }

@@ -14,7 +14,7 @@ use crate::gate::Gate;
 use crate::names::{
     ApplicationName, CertificateFile, ClusterName, ContainerName, DeploymentConfigName,
     DeploymentGroupName, FunctionName, Mark, ParameterName, PipelineName, Repository, ServiceName,
-    Tag,
+    Tag, TargetGroupName,
 };
 use crate::status_matcher::StatusMatcher;
 use crate::tag_rule::TagRule;
@@ -230,6 +230,8 @@ pub struct Traffic {
     /// From the beginning of the check until answers count: a listener's new weights take seconds to reach every node of a
     /// load balancer, and until then blue may answer.
     pub settle: Duration,
+    /// Of a service behind several load balancers: a target group of the one that is asked.
+    pub target_group: Option<TargetGroupName>,
     /// Instead of the discovered address of the listener.
     pub base_url: Option<String>,
     /// The name that requests are sent to: the `Host` header, and the name on the certificate.
@@ -307,6 +309,7 @@ impl TestTraffic {
             healthy_within: Duration::from_secs(180),
             checks: Traffic {
                 settle: Duration::from_secs(15),
+                target_group: None,
                 base_url: None,
                 host: None,
                 ca: None,

@@ -1,7 +1,8 @@
 //! Listeners and their rules: whether production's target group is behind them.
 
-use super::finding::Checks;
+use super::finding::{Checks, apart};
 use crate::ecs::TrafficRule;
+use crate::listener_rule;
 use crate::names::{ListenerArn, TargetGroupArn};
 use crate::observed::{ListenerRule, RuleAction};
 use crate::test_traffic::Through;
@@ -29,6 +30,10 @@ pub fn listener_serves(
             .collect()
     };
     let behind: Vec<TargetGroupArn> = rules.iter().flat_map(groups).collect();
+    if through == Through::ProductionListener {
+        let of_serving = rules.iter().filter(|rule| groups(rule).contains(serving));
+        sticky(checks, named_by, of_serving, serving);
+    }
     if behind.contains(serving) {
         return;
     }
@@ -50,6 +55,25 @@ pub fn listener_serves(
             through.words()
         ),
         format!("aws elbv2 modify-listener --listener-arn {listener} --default-actions Type=forward,TargetGroupArn={serving}"),
+    );
+}
+
+/// Rules of production that keep clients where they were, whatever is shifted.
+fn sticky<'a>(
+    checks: &mut Checks,
+    named_by: &str,
+    mut rules: impl Iterator<Item = &'a ListenerRule>,
+    serving: &TargetGroupArn,
+) {
+    let why = rules.find_map(|rule| listener_rule::sticks(rule, serving));
+    let Some(why) = why else { return };
+    let (why, remedy) = apart(&why);
+    checks.doubt(
+        LISTENERS,
+        format!(
+            "the production rule of {named_by} {why}; `production_traffic` fails for it, since no answer that it gets shows that"
+        ),
+        remedy.unwrap_or_default(),
     );
 }
 
@@ -103,6 +127,14 @@ pub fn rules_lead(
                  with {second}",
                 forwarding(named, production, first)
             ),
+        );
+    }
+    if let [serving] = serving[..] {
+        sticky(
+            checks,
+            &format!("service `{place}`"),
+            [*production].into_iter(),
+            serving,
         );
     }
     let stands = |group: &&&TargetGroupArn| {
@@ -181,6 +213,7 @@ mod tests {
             priority: "default".to_owned(),
             conditions: Vec::new(),
             actions: vec![RuleAction::Forward(groups.collect())],
+            sticks_for: None,
         }]
     }
 
@@ -221,6 +254,49 @@ mod tests {
                 "the test listener of the group forwards to no target group, and production's tasks are in `blue`: CodeDeploy would refuse a deployment with `Primary taskset target group must be behind listener`",
             ],
         );
+    }
+
+    #[test]
+    fn a_rule_of_production_that_keeps_clients_is_a_doubt() {
+        let arn: ListenerArn = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/web/0123456789abcdef/0123456789abcdef".parse().unwrap();
+        let both = [("blue", 1), ("green", 0)];
+        for (through, groups, seconds, expected) in [
+            (Through::ProductionListener, &both[..], Some(3600), 1),
+            (Through::ProductionListener, &both[..], None, 0),
+            (Through::ProductionListener, &both[..1], Some(3600), 0),
+            (Through::TestListener, &both[..], Some(3600), 0),
+        ] {
+            let mut rules = default(groups);
+            rules[0].sticks_for = seconds;
+            let mut checks = Checks::default();
+            let blue = group("blue");
+            listener_serves(&mut checks, "the group", through, &arn, &rules, &blue);
+            let found = sentences(&checks);
+            assert_eq!(
+                found.len(),
+                expected,
+                "{through:?} {groups:?} {seconds:?}: {found:?}"
+            );
+            if through == Through::TestListener {
+                continue;
+            }
+            let rule = TrafficRule::Listener(arn.clone());
+            let mut checks = Checks::default();
+            let green = group("green");
+            rules_lead(
+                &mut checks,
+                "prod/web",
+                &[&blue, &green],
+                &[(&rule, &rules[0])],
+            );
+            let found = sentences(&checks);
+            let is_told = found.iter().any(|one| {
+                one.starts_with(
+                    "the production rule of service `prod/web` keeps a client for 3600 seconds",
+                )
+            });
+            assert_eq!(is_told, expected == 1, "{groups:?} {seconds:?}: {found:?}");
+        }
     }
 
     #[test]

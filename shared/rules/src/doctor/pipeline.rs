@@ -2,7 +2,7 @@
 
 use super::finding::{Checks, Severity, apart};
 use crate::codedeploy::{self, Creator, Deployment, DeploymentGroup};
-use crate::config::{MigrationRevision, Pipeline, WithoutRollback};
+use crate::config::{Pipeline, WithoutRollback};
 use crate::ecs::{self, GateFunctions};
 use crate::observed::{Service, TaskDefinition};
 use crate::revision::Matching;
@@ -26,6 +26,12 @@ pub fn fits_codedeploy(checks: &mut Checks, pipeline: &Pipeline, group: &Deploym
             }
             codedeploy::Mismatch::NoTestListener { .. } => {
                 pipeline.test_traffic.checks.requests.clear()
+            }
+            codedeploy::Mismatch::NoSuchTargetGroup { .. } => {
+                pipeline.test_traffic.checks.target_group = None;
+                if let Some(traffic) = &mut pipeline.production_traffic {
+                    traffic.target_group = None;
+                }
             }
         }
     }
@@ -108,7 +114,7 @@ fn without(
                 pipeline.production_traffic = None;
             }
         }
-        Mismatch::NothingToAsk { gate, .. } => match *gate {
+        Mismatch::NothingToAsk { gate, .. } | Mismatch::UnclearToAsk { gate, .. } => match *gate {
             "test_traffic" => pipeline.test_traffic.checks.requests.clear(),
             _ => pipeline.production_traffic = None,
         },
@@ -123,11 +129,6 @@ fn without(
                         *rule = None;
                     }
                 }
-            }
-        }
-        Mismatch::Alone { .. } => {
-            if let Some(migration) = &mut pipeline.migration {
-                migration.revision = MigrationRevision::Shipped;
             }
         }
         Mismatch::OwnHooks { .. } => pipeline.hooks.clear(),
@@ -273,7 +274,7 @@ mod tests {
     #[test]
     fn every_refusal_is_found() {
         let file = "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n\
-                    [pipeline.migration]\ncontainer='web'\ncommand=['migrate']\nalone=true\n\
+                    [pipeline.migration]\ncontainer='web'\ncommand=['migrate']\n\
                     [pipeline.hooks]\nBeforeAllowTraffic='warm-up'\n\
                     [[pipeline.test_traffic.request]]\npath='/'\n[[pipeline.production_traffic.request]]\npath='/'\n";
         let pipeline = Config::parse(file).unwrap().pipelines.remove(0);
@@ -299,7 +300,6 @@ mod tests {
             count(fits_native),
             [
                 "pipeline `web` has `hooks`,",
-                "pipeline `web` has `migration.alone`,",
                 "service `prod/web` has no",
                 "service `prod/web` has no",
                 "service `prod/web` has no"
@@ -309,7 +309,6 @@ mod tests {
             count(fits_rolling),
             [
                 "pipeline `web` has `hooks`,",
-                "pipeline `web` has `migration.alone`,",
                 "pipeline `web` has `test_traffic`,",
                 "pipeline `web` has requests",
                 "service `prod/web` has neither"

@@ -267,6 +267,7 @@ mod tests {
             priority: "default".to_owned(),
             conditions: Vec::new(),
             actions: vec![RuleAction::Forward(groups.collect())],
+            sticks_for: None,
         }]
     }
 
@@ -392,6 +393,7 @@ mod tests {
             priority: priority.to_owned(),
             conditions: vec![RuleCondition::Path(vec![path.to_owned()])],
             actions: vec![RuleAction::Forward(vec![(group(to), 1)])],
+            sticks_for: None,
         }
     }
 

@@ -4,11 +4,12 @@
 use super::hook::{Hook, HookTarget};
 use super::role::CannotInvoke;
 use super::stage::Stage;
-use super::traffic::{Advanced, TrafficRule};
-use crate::config::{MigrationRevision, Pipeline, WithoutRollback};
+use super::traffic::{LoadBalancer, TrafficRule, Unclear, asked};
+use crate::config::{Pipeline, Traffic, WithoutRollback};
 use crate::names::{ListenerArn, StackName};
 use crate::observed::{Service, TaskDefinition};
 use crate::revision;
+use crate::test_traffic::Through;
 
 /// The ARNs of the functions that hold the gates.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,17 +81,6 @@ pub enum Mismatch {
         /// Which of the two rules.
         which: &'static str,
     },
-    /// A migration in a revision of its own is CodeDeploy's so far.
-    #[error(
-        "pipeline `{pipeline}` has `migration.alone`, and ECS itself deploys to `{service}`, where a migration runs in the revision that is \
-         deployed (hint: take `alone` out)"
-    )]
-    Alone {
-        /// The pipeline.
-        pipeline: String,
-        /// The service.
-        service: String,
-    },
     /// Functions of the user's that nothing would call.
     #[error(
         "pipeline `{pipeline}` has `hooks`, which only CodeDeploy calls, and ECS itself deploys to `{service}` (hint: put them into \
@@ -129,6 +119,18 @@ pub enum Mismatch {
         lacks: &'static str,
         /// What mends it.
         remedy: &'static str,
+    },
+    /// Which of several load balancers a gate asks is not clear.
+    #[error("pipeline `{pipeline}`: {}", .why.sentence(.gate, .service))]
+    UnclearToAsk {
+        /// The pipeline.
+        pipeline: String,
+        /// The gate, as the file names it.
+        gate: &'static str,
+        /// The service.
+        service: String,
+        /// Why.
+        why: Unclear,
     },
     /// Nothing ends a rolling update whose tasks do not start.
     #[error(
@@ -185,7 +187,6 @@ pub fn fits_native(
     functions: &GateFunctions,
 ) -> Result<(), Mismatch> {
     own_hooks(pipeline)?;
-    not_alone(pipeline)?;
     let place = pipeline.place();
     let migration = pipeline.migration.as_ref();
     must_be_rules(&place, service)?;
@@ -216,26 +217,57 @@ pub fn fits_native(
     can_be_asked_natively(pipeline, service)
 }
 
-/// Whether each gate with requests has a rule through which green is asked.
+/// Whether each gate with requests has one rule through which green is asked.
 fn can_be_asked_natively(pipeline: &Pipeline, service: &Service) -> Result<(), Mismatch> {
-    let has = |rule: fn(&Advanced) -> Option<&TrafficRule>| {
-        let mut advanced = service.load_balancers.iter();
-        advanced.any(|one| one.advanced.as_ref().is_some_and(|one| rule(one).is_some()))
-    };
-    let lacking = |gate, lacks| Mismatch::NothingToAsk {
-        pipeline: pipeline.name.to_string(),
-        gate,
-        service: pipeline.place(),
-        lacks,
-        remedy: "name one in `AdvancedConfiguration` of the service's `LoadBalancers`",
-    };
-    if has_test_traffic(pipeline) && !has(|one| one.test_rule.as_ref()) {
-        return Err(lacking("test_traffic", "a `testListenerRule`"));
-    }
-    if pipeline.production_traffic.is_some() && !has(|one| one.production_rule.as_ref()) {
-        return Err(lacking("production_traffic", "a `productionListenerRule`"));
+    let remedy = "name one in `AdvancedConfiguration` of the service's `LoadBalancers`";
+    let test = has_test_traffic(pipeline).then_some(&pipeline.test_traffic.checks);
+    for (through, traffic, lacks) in [
+        (Through::TestListener, test, "a `testListenerRule`"),
+        (
+            Through::ProductionListener,
+            pipeline.production_traffic.as_ref(),
+            "a `productionListenerRule`",
+        ),
+    ] {
+        let Some(traffic) = traffic else { continue };
+        let leads = |one: &LoadBalancer| through.rule_of(one).is_some();
+        one_can_be_asked(pipeline, service, traffic, through, leads)?
+            .ok_or_else(|| nothing_to_ask(pipeline, through, lacks, remedy))?;
     }
     Ok(())
+}
+
+fn one_can_be_asked(
+    pipeline: &Pipeline,
+    service: &Service,
+    traffic: &Traffic,
+    through: Through,
+    leads: impl Fn(&LoadBalancer) -> bool,
+) -> Result<Option<()>, Mismatch> {
+    let named = traffic.target_group.as_ref();
+    let asked = asked(&service.load_balancers, named, leads);
+    let asked = asked.map_err(|why| Mismatch::UnclearToAsk {
+        pipeline: pipeline.name.to_string(),
+        gate: through.setting(),
+        service: pipeline.place(),
+        why,
+    })?;
+    Ok(asked.map(|_| ()))
+}
+
+fn nothing_to_ask(
+    pipeline: &Pipeline,
+    through: Through,
+    lacks: &'static str,
+    remedy: &'static str,
+) -> Mismatch {
+    Mismatch::NothingToAsk {
+        pipeline: pipeline.name.to_string(),
+        gate: through.setting(),
+        service: pipeline.place(),
+        lacks,
+        remedy,
+    }
 }
 
 fn own_hooks(pipeline: &Pipeline) -> Result<(), Mismatch> {
@@ -245,17 +277,6 @@ fn own_hooks(pipeline: &Pipeline) -> Result<(), Mismatch> {
             pipeline: pipeline.name.to_string(),
             service: pipeline.place(),
         }),
-    }
-}
-
-fn not_alone(pipeline: &Pipeline) -> Result<(), Mismatch> {
-    let revision = pipeline.migration.as_ref().map(|one| one.revision);
-    match revision {
-        Some(MigrationRevision::Alone) => Err(Mismatch::Alone {
-            pipeline: pipeline.name.to_string(),
-            service: pipeline.place(),
-        }),
-        Some(MigrationRevision::Shipped) | None => Ok(()),
     }
 }
 
@@ -297,7 +318,6 @@ fn has_test_traffic(pipeline: &Pipeline) -> bool {
 /// The first thing that does not.
 pub fn fits_rolling(pipeline: &Pipeline, service: &Service) -> Result<(), Mismatch> {
     own_hooks(pipeline)?;
-    not_alone(pipeline)?;
     let place = pipeline.place();
     if has_test_traffic(pipeline) {
         return Err(Mismatch::NoTestTraffic {
@@ -305,17 +325,13 @@ pub fn fits_rolling(pipeline: &Pipeline, service: &Service) -> Result<(), Mismat
             service: place,
         });
     }
-    let mut balancers = service.load_balancers.iter();
-    let is_reached = balancers.any(|one| one.target.target_group.is_some());
     // `base_url` alone is not enough: nothing would tie what answers there to the service's tasks.
-    if pipeline.production_traffic.is_some() && !is_reached {
-        return Err(Mismatch::NothingToAsk {
-            pipeline: pipeline.name.to_string(),
-            gate: "production_traffic",
-            service: place,
-            lacks: "a target group",
-            remedy: "put the service behind a load balancer",
-        });
+    if let Some(traffic) = &pipeline.production_traffic {
+        let through = Through::ProductionListener;
+        let remedy = "put the service behind a load balancer";
+        let leads = |one: &LoadBalancer| one.target.target_group.is_some();
+        one_can_be_asked(pipeline, service, traffic, through, leads)?
+            .ok_or_else(|| nothing_to_ask(pipeline, through, "a target group", remedy))?;
     }
     has_room(&place, service)?;
     match pipeline.without_rollback {

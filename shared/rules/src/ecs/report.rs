@@ -18,7 +18,6 @@ mod told;
 pub use decide::decide;
 pub use due::{End, What, due, lacks_the_newest};
 pub use gated::{Telling, add_ways_back, telling};
-pub use migration::run_of;
 pub use observed::{Need, Observed, Production, RuleTargets, Target, Why};
 pub use overdue::{is_overdue, may_be_overdue};
 pub use schedules::{

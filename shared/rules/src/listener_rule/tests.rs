@@ -56,6 +56,7 @@ fn rule(line: &str) -> ListenerRule {
         priority: priority.to_owned(),
         conditions: conditions.split_whitespace().map(condition).collect(),
         actions: actions.split(", ").map(action).collect(),
+        sticks_for: None,
     }
 }
 
@@ -429,4 +430,57 @@ fn a_rule_that_was_put_back_is_not_at_green() {
         "fixed-response",
         "rule 10 of the production listener answers a fixed response: such an answer is not green's",
     );
+}
+
+/// A cookie comes before the weights, so that green's answers to who brings none say nothing of production's clients. ECS does not say
+/// what it makes of a sticky rule, and need not: only the rule as it is counts.
+#[test]
+fn a_rule_that_keeps_clients_where_they_were_passes_no_production_gate() {
+    let sticky = "keeps a client for 3600 seconds at the target group that it got first (`TargetGroupStickinessConfig`): a shift does not \
+                  reach who is at `blue`, and when its tasks have stopped these get 503 (hint: turn stickiness between target groups off \
+                  in the rule's action; that of a target group, between its own targets, may stay)";
+    let (test, production) = (Through::TestListener, Through::ProductionListener);
+    for (line, seconds, through, is_sticky) in [
+        ("default: -> blue 0 green 1", Some(3600), production, true),
+        ("default: -> blue 0 green 1", None, production, false),
+        // Who asks green brings no cookie.
+        ("default: -> blue 0 green 1", Some(3600), test, false),
+        // Nothing else to stick to: as a rolling service, or before ECS has written the rule.
+        ("default: -> green 1", Some(3600), production, false),
+        ("3: path=/* -> blue 0 green 1", Some(3600), production, true),
+        // Beside a rule of its own, which is met first.
+        (
+            "7: path=/other -> blue 0 green 1",
+            Some(3600),
+            production,
+            false,
+        ),
+    ] {
+        let mut one = rule(line);
+        one.sticks_for = seconds;
+        let others = match one.priority.as_str() {
+            "default" => vec![],
+            _ => vec![rule("default: -> green 1")],
+        };
+        let rules: Vec<ListenerRule> = [one.clone()].into_iter().chain(others).collect();
+        let asked = Asked {
+            method: "GET",
+            host: SHOP,
+            path: "/orders",
+            query: None,
+            headers: &[],
+            wanted: &"200".parse().unwrap(),
+        };
+        let said = leads_to_green(&rules, asked, &group("green"), through);
+        let found = said.as_ref().is_err_and(|why| why.ends_with(sticky));
+        assert_eq!(found, is_sticky, "{line} {seconds:?} {through:?}: {said:?}");
+        assert_eq!(said.is_err(), is_sticky);
+        let at_green = is_at_green(&one, &group("green"), None, through);
+        let is_met = !line.contains("/other");
+        assert_eq!(
+            at_green.is_err(),
+            is_sticky || (!is_met && through == production),
+            "{line}"
+        );
+    }
 }

@@ -9,6 +9,7 @@ mod waiting;
 use time::{Duration, UtcDateTime};
 
 use self::waiting::Waiting;
+use super::not_of;
 use super::verdict::{self, Lack, Seen, Stopped};
 use super::{NO_LONGER_NEEDED, Record, STOPPED, has_ended};
 use crate::codedeploy::{Deployment, Known};
@@ -373,17 +374,12 @@ fn not_of_shipped(
     };
     let (ran, container) = (task.revision.clone(), runs.container.clone());
     let need = || Need::Alone(ran, shipped.clone(), container, if_unreadable);
-    let why = match observed.alone.as_ref().ok_or_else(need)? {
-        Described::This(differences) if differences.is_empty() => return Ok(None),
-        Described::This(differences) => differences.join(", "),
-        Described::Unknown => "ECS does not know it".to_owned(),
-        Described::Unreadable(reason) => format!("it could not be compared ({reason})"),
+    let differs = match observed.alone.as_ref().ok_or_else(need)? {
+        Described::This(differences) => differences.as_ref().clone(),
+        Described::Unknown => vec!["ECS does not know it".to_owned()],
+        Described::Unreadable(reason) => vec![format!("it could not be compared ({reason})")],
     };
-    Ok(Some(format!(
-        "the task exited with code 0, but its revision `{}` is not known to be the migration of `{}`: {why}",
-        task.revision.short(),
-        shipped.short()
-    )))
+    Ok(not_of(task, shipped, &differs))
 }
 
 /// The verdict as it is answered: a deployment that has ended waits for none.

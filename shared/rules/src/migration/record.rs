@@ -62,6 +62,20 @@ impl TaskRun {
     pub fn shipped(&self) -> &RevisionArn {
         self.alone_of.as_ref().unwrap_or(&self.revision)
     }
+
+    /// Whether both are the migration of one revision; where it runs alone, perhaps in two revisions that were made for it.
+    pub fn is_of_same(&self, other: &Self) -> bool {
+        let of = |runs: &Self| {
+            let is_alone = runs.alone_of.is_some();
+            (
+                runs.shipped().clone(),
+                is_alone,
+                runs.container.clone(),
+                runs.command.clone(),
+            )
+        };
+        of(self) == of(other)
+    }
 }
 
 /// The result of adding an execution id to a record.

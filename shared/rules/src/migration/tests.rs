@@ -2,6 +2,7 @@ mod evidence;
 mod fitness;
 mod placement;
 mod record;
+mod run;
 
 use super::*;
 

@@ -1,5 +1,6 @@
 //! The parts of ARNs of service deployments, service revisions and listener rules.
 
+use super::TargetGroupArn;
 use super::{ListenerArn, ListenerRuleArn, RevisionArn, ServiceDeploymentArn, ServiceRevisionArn};
 use crate::names::DeploymentId;
 
@@ -71,6 +72,13 @@ impl ListenerRuleArn {
         let (listener, _) = self.as_str().rsplit_once('/')?;
         let listener = listener.replacen(":listener-rule/", ":listener/", 1);
         listener.parse().ok()
+    }
+}
+
+impl TargetGroupArn {
+    /// `…:targetgroup/shop-blue/0123456789abcdef` is `shop-blue`.
+    pub fn name(&self) -> &str {
+        part(self.as_str(), 1)
     }
 }
 

@@ -58,6 +58,11 @@ impl Known {
         })
     }
 
+    /// Whether green runs this image of the pipeline's.
+    pub fn is_image(&self, digest: &Digest) -> bool {
+        self.image().is_some_and(|image| image.digest == *digest)
+    }
+
     /// Whether this service revision, of an earlier deployment, runs the same image.
     pub fn is_image_of(&self, earlier: &ServiceRevision) -> bool {
         let containers = match revision::matching(&self.pipeline, &self.definition) {

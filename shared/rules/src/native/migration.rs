@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::answer::Progress;
 use super::known::Known;
-use crate::config::{Migration, MigrationRevision};
+use crate::config::Migration;
 use crate::ecs::{Hook, HookTarget, Listed, ServiceDeployment, Stage, Status};
 use crate::events::EcsCall;
 use crate::migration::verdict::{self, Lack, Seen};
@@ -53,17 +53,6 @@ pub fn plan(migration: &Migration, call: &EcsCall, known: &Known) -> MigrationTa
         known.target.revision.clone(),
         placement(&known.service, &known.target.placement),
     )
-}
-
-/// Why a migration is not run at all; none where nothing speaks against it.
-pub fn refuses(migration: &Migration) -> Option<&'static str> {
-    match migration.revision {
-        MigrationRevision::Shipped => None,
-        MigrationRevision::Alone => Some(
-            "`migration.alone` is for services that CodeDeploy deploys to: a deployment of ECS's own migrates in the revision that it \
-             deploys (hint: take `alone` out of `[pipeline.migration]`, and set `essential: false` for the containers beside it)",
-        ),
-    }
 }
 
 /// What the successful deployments of the service shipped before this one, each once.

@@ -1,6 +1,7 @@
 //! Where green is asked in a deployment of ECS's own, and what it must have.
 
-use crate::ecs::{DeployedRevision, LoadBalancer, ServiceRevision, TrafficRule};
+use crate::config::Traffic;
+use crate::ecs::{self, DeployedRevision, LoadBalancer, ServiceRevision, TrafficRule};
 use crate::names::{ServiceRevisionArn, TargetGroupArn};
 use crate::observed::Service;
 use crate::test_traffic::{self, Through, Wanted};
@@ -10,25 +11,36 @@ use crate::test_traffic::{self, Through, Wanted};
 pub struct Entry<'a> {
     /// The target group that green is in.
     pub green: &'a TargetGroupArn,
-    /// The rule or listener that sends traffic there; none where the service has no test rule.
+    /// The rule or listener that sends traffic there; none where the load balancer has no test rule.
     pub rule: Option<&'a TrafficRule>,
+    /// Whether the gate's requests go there. Of every other one its rule must be at green.
+    pub is_asked: bool,
 }
 
 /// The load balancers of a service, and in which of their two target groups green is. Which one that is lies in the production rule
 /// and changes from deployment to deployment: ECS states it for the service revision alone.
 ///
 /// # Errors
-/// Green is in none of the groups of an entry, or ECS does not say so: then nothing that answers is known to be green.
+/// Green is in none of the groups of an entry, or ECS does not say so: then nothing that answers is known to be green. Or it is not
+/// clear which entry is asked.
 pub fn entries<'a>(
     service: &'a Service,
     green: &'a ServiceRevision,
+    traffic: &Traffic,
     through: Through,
 ) -> Result<Vec<Entry<'a>>, String> {
+    let leads = |balancer: &LoadBalancer| through.rule_of(balancer).is_some();
+    let asked = match traffic.requests.is_empty() {
+        true => Ok(None),
+        false => ecs::asked(
+            &service.load_balancers,
+            traffic.target_group.as_ref(),
+            leads,
+        ),
+    };
+    let asked = asked.map_err(|why| why.sentence(through.setting(), "the service"))?;
     let entry = |balancer: &'a LoadBalancer| {
-        let advanced = balancer.advanced.as_ref();
-        let first = balancer.target.target_group.as_ref();
-        let second = advanced.and_then(|advanced| advanced.alternate_target_group.as_ref());
-        let groups: Vec<&TargetGroupArn> = first.into_iter().chain(second).collect();
+        let groups: Vec<&TargetGroupArn> = balancer.groups().collect();
         let resolved = green.target_groups.iter().map(|group| &group.target_group);
         let found: Vec<&TargetGroupArn> = resolved.filter(|group| groups.contains(group)).collect();
         let [green] = found[..] else {
@@ -39,20 +51,17 @@ pub fn entries<'a>(
                 names(&groups)
             ));
         };
-        let rule = advanced.and_then(|advanced| match through {
-            Through::TestListener => advanced.test_rule.as_ref(),
-            Through::ProductionListener => advanced.production_rule.as_ref(),
-        });
-        Ok(Entry { green, rule })
+        Ok(Entry {
+            green,
+            rule: through.rule_of(balancer),
+            is_asked: asked.is_some_and(|asked| std::ptr::eq(asked, balancer)),
+        })
     };
     service.load_balancers.iter().map(entry).collect()
 }
 
 fn names(groups: &[&TargetGroupArn]) -> String {
-    let names = groups.iter().map(|group| {
-        let name = group.as_str().split('/').nth(1);
-        format!("`{}`", name.unwrap_or(group.as_str()))
-    });
+    let names = groups.iter().map(|group| format!("`{}`", group.name()));
     names.collect::<Vec<_>>().join(" or ")
 }
 

@@ -57,6 +57,9 @@ pub struct ListenerRule {
     pub conditions: Vec<RuleCondition>,
     /// What it does, in order.
     pub actions: Vec<RuleAction>,
+    /// For how many seconds a client stays with the target group that it got first, by a cookie (`TargetGroupStickinessConfig`); none
+    /// where the weights decide of every request.
+    pub sticks_for: Option<u32>,
 }
 
 /// A condition of a rule: one of its values must be met. Values may hold the wildcards `*` and `?`.

@@ -168,7 +168,7 @@ impl Migrations {
 
     /// The newest revision whose migration has ended, or whose end is lost.
     pub fn last(&self) -> Option<&RevisionArn> {
-        let lost = self.lost().map(|(record, _)| &record.runs.revision);
+        let lost = self.lost().map(|(record, _)| record.runs.shipped());
         let marked = self.marked.first().map(|marked| &marked.revision);
         lost.into_iter()
             .chain(marked)
@@ -194,7 +194,7 @@ impl Migrations {
             .marked
             .iter()
             .any(|marked| marked.revision == *revision)
-            && lost.is_none_or(|(record, _)| record.runs.revision != *revision)
+            && lost.is_none_or(|(record, _)| record.runs.shipped() != revision)
     }
 
     /// What of them is under way for a pipeline: a migration itself comes before everything else, and what is migrated and not deployed
@@ -203,7 +203,7 @@ impl Migrations {
         let (scheduled, definition, underway) = self.running.as_ref()?;
         let record = &scheduled.record;
         let at = scheduled.started_at();
-        let accepted = ecs::accepted(pipeline, &record.runs.revision, definition, at);
+        let accepted = ecs::accepted(pipeline, record.runs.shipped(), definition, at);
         let ships = candidate.is_some_and(|candidate| accepted.ships(&candidate.image.digest));
         match underway {
             Underway::Starting if ships => None,
@@ -244,7 +244,7 @@ impl Migrations {
             .collect();
         if let Some((record, at)) = self.lost() {
             let order = of_candidate(&record.digest, candidate);
-            let revision = &record.runs.revision;
+            let revision = record.runs.shipped();
             attempts.push(attempt(revision, order, at, End::MigrationUnknown));
         }
         // What was tried before is not in sight.

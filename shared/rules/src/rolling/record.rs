@@ -37,7 +37,7 @@ pub struct Record {
 impl Record {
     /// What people know the deployment by that is to follow.
     pub fn deployment(&self) -> DeploymentId {
-        DeploymentId::of_revision(&self.runs.revision)
+        DeploymentId::of_revision(self.runs.shipped())
     }
 
     /// The text of the schedule's input.

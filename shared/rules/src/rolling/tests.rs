@@ -387,3 +387,32 @@ fn a_migration_is_never_stopped_for_another_image() {
     let id: DeploymentId = record().deployment();
     assert_eq!(id.as_str(), "web-3");
 }
+
+/// What people know, what is marked and what is deployed is the shipped revision, not the one that was made for the migration.
+#[test]
+fn a_migration_that_runs_alone_is_the_shipped_revisions() {
+    let mut record = record();
+    let own: crate::names::RevisionArn =
+        "arn:aws:ecs:eu-central-1:111122223333:task-definition/web-migration:9"
+            .parse()
+            .unwrap();
+    let beside = record.deployment();
+    record.runs.alone_of = Some(record.runs.revision.clone());
+    record.runs.revision = own;
+    assert_eq!(record.deployment(), beside);
+    assert_eq!(Record::read(&record.to_json()).unwrap(), record);
+    let mut migrations = Migrations::new(id("d0"));
+    migrations.leftover = Some(Leftover {
+        record: record.clone(),
+        lost_at: Some(at(5)),
+    });
+    assert_eq!(migrations.last(), Some(&arn(3)));
+    assert!(!migrations.is_untried(&arn(3)) && migrations.is_untried(&arn(4)));
+    // Two starts may each have registered a revision for it; with one of the shipped itself it is another migration.
+    let mut again = record.runs.clone();
+    again.revision = again.revision.sibling(10);
+    assert!(record.runs.is_of_same(&again));
+    again.alone_of = None;
+    again.revision = arn(3);
+    assert!(!record.runs.is_of_same(&again));
+}

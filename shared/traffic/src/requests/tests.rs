@@ -132,6 +132,7 @@ async fn the_rule_that_asks_for_a_header_is_met_by_the_request_that_carries_it()
         priority: priority.to_owned(),
         conditions,
         actions: vec![RuleAction::Forward(vec![(group(name), 1)])],
+        sticks_for: None,
     };
     let header = RuleCondition::Header {
         name: "X-Test".to_owned(),

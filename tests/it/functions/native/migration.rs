@@ -286,8 +286,51 @@ fn a_requested_rollback_migrates_nothing_where_its_image_was_shipped_before() {
     }
 }
 
+/// ECS lists no deployment from before a service was moved to it: CodeDeploy does.
 #[test]
-fn without_a_migration_there_is_nothing_to_do_and_alone_is_refused() {
+fn a_requested_rollback_to_what_codedeploy_shipped_migrates_nothing() {
+    let rollback = |shipped: &'static str, listed: fn() -> Answer| {
+        migrate(
+            &payload("PRE_SCALE_UP"),
+            move |operation, _, request| match operation {
+                "DescribeTaskDefinition" => Some(definition(
+                    &json!([{"key": "greenlight:rollback", "value": "asked"}]),
+                )),
+                "ListServiceDeployments" => Some(Says(json!({"serviceDeployments": []}))),
+                "ListDeployments" => {
+                    assert_eq!(request["includeOnlyStatuses"], json!(["Succeeded"]));
+                    assert_eq!(request["applicationName"], "AppECS-prod-web");
+                    Some(listed())
+                }
+                "BatchGetDeployments" => Some(Says(json!({"deploymentsInfo": [{
+                    "deploymentId": "d-OLDER", "applicationName": "AppECS-prod-web",
+                    "deploymentGroupName": "DgpECS-prod-web", "status": "Succeeded", "creator": "user",
+                    "createTime": NOW - 9000.0,
+                    "description": format!("greenlight sha256:{} 2026-10-14T07:00:00Z v6", shipped.repeat(64)),
+                }]}))),
+                "RunTask" => Some(tasks(&task("PROVISIONING", Value::Null))),
+                _ => None,
+            },
+        )
+    };
+    let one = || Says(json!({"deployments": ["d-OLDER"]}));
+    let shipped = rollback("a", one);
+    assert_eq!(status(&shipped), "SUCCEEDED");
+    assert!(!shipped.operations().contains(&"RunTask"));
+    for invocation in [
+        rollback("b", one),
+        rollback("a", || Says(json!({"deployments": []}))),
+        // Most services never had a group.
+        rollback("a", || Refuses("DeploymentGroupDoesNotExistException")),
+        rollback("a", || Refuses("AccessDeniedException")),
+    ] {
+        assert_eq!(status(&invocation), "IN_PROGRESS");
+        assert!(invocation.operations().contains(&"RunTask"));
+    }
+}
+
+#[test]
+fn without_a_migration_there_is_nothing_to_do() {
     let without = "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n";
     let invocation = call(
         "run-migration",
@@ -296,18 +339,84 @@ fn without_a_migration_there_is_nothing_to_do_and_alone_is_refused() {
         |_, _, _| None,
     );
     assert_eq!(status(&invocation), "SUCCEEDED");
-    let alone = format!("{PIPELINES}alone=true\n");
-    let invocation = call(
+}
+
+const ALONE: &str = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web-migration:4";
+
+/// The revision in which the migration runs alone, with this image.
+fn alone(digit: &str) -> Value {
+    json!({"tags": [{"key": "greenlight:migration-of", "value": REVISION}], "taskDefinition": {
+        "taskDefinitionArn": ALONE, "family": "web-migration", "revision": 4, "status": "ACTIVE",
+        "containerDefinitions": [{"name": "web", "essential": true, "image": image(digit)}],
+    }})
+}
+
+/// A call where the newest revision of the migration's family is this, and ECS describes this task.
+fn migrate_alone(payload: &Value, newest: Option<Value>, task: Value) -> Invocation {
+    let pipelines = format!("{PIPELINES}alone=true\n");
+    call(
         "run-migration",
-        &alone,
-        &payload("PRE_SCALE_UP"),
-        |_, _, _| None,
-    );
-    assert_eq!(status(&invocation), "FAILED");
-    assert!(
-        told(&invocation).contains("`migration.alone` is for services that CodeDeploy deploys to")
-    );
-    assert!(!invocation.operations().contains(&"RunTask"));
+        &pipelines,
+        payload,
+        move |operation, _, request| {
+            let named = request["taskDefinition"].as_str().unwrap_or_default();
+            match operation {
+                "DescribeTaskDefinition" if named.contains("web-migration") => {
+                    Some(match &newest {
+                        Some(newest) => Says(newest.clone()),
+                        None => Refuses("ClientException"),
+                    })
+                }
+                "RegisterTaskDefinition" => Some(Says(
+                    json!({"taskDefinition": {"taskDefinitionArn": ALONE}}),
+                )),
+                "RunTask" => {
+                    let mut started = self::task("PROVISIONING", Value::Null);
+                    started["taskDefinitionArn"] = ALONE.into();
+                    Some(tasks(&started))
+                }
+                "DescribeTasks" => Some(tasks(&task)),
+                _ => None,
+            }
+        },
+    )
+}
+
+/// A record of the revision is kept by nobody: a task counts where its own revision is made of green's.
+#[test]
+fn a_migration_that_runs_alone_is_known_by_what_its_revision_is_made_of() {
+    let in_revision = |last_status: &str, exit_code: Value| {
+        let mut task = task(last_status, exit_code);
+        task["taskDefinitionArn"] = ALONE.into();
+        task
+    };
+    let registers = |newest: Option<Value>| {
+        let task = in_revision("PROVISIONING", Value::Null);
+        let first = migrate_alone(&payload("PRE_SCALE_UP"), newest, task);
+        assert_eq!(status(&first), "IN_PROGRESS");
+        assert_eq!(first.request("RunTask")["taskDefinition"], ALONE);
+        first.operations().contains(&"RegisterTaskDefinition")
+    };
+    assert!(registers(None));
+    // An earlier call died after it had registered it; and another deployment registered the newest one.
+    assert!(!registers(Some(alone("a"))));
+    assert!(registers(Some(alone("b"))));
+    let later = |revision: Value, exit_code: i32| {
+        let task = in_revision("STOPPED", json!(exit_code));
+        migrate_alone(&again(), Some(revision), task)
+    };
+    for (digit, exit_code, expected) in [("a", 0, "SUCCEEDED"), ("a", 3, "FAILED")] {
+        let invocation = later(alone(digit), exit_code);
+        assert_eq!(status(&invocation), expected, "{digit} {exit_code}");
+        assert!(!invocation.operations().contains(&"RunTask"));
+    }
+    // Anybody may tag a revision that does nothing, and name its task in a call.
+    let forged = later(alone("b"), 0);
+    assert_eq!(status(&forged), "IN_PROGRESS");
+    assert!(forged.operations().contains(&"RunTask"));
+    // Nor does a task of green's own revision, beside all its containers.
+    let beside = migrate_alone(&again(), Some(alone("a")), task("STOPPED", json!(0)));
+    assert_ne!(status(&beside), "SUCCEEDED");
 }
 
 #[test]

@@ -190,6 +190,88 @@ fn a_rule_that_is_not_at_green_before_or_after_the_requests_fails() {
     assert!(said.starts_with("production-traffic-failed: "), "{said}");
 }
 
+/// A gate of a service that has an internal load balancer beside, whose rules are at this group.
+fn beside(
+    gate_of: (&'static str, &'static str),
+    options: &str,
+    internal: &'static str,
+) -> Invocation {
+    gate(
+        gate_of,
+        options,
+        "",
+        |_| "green",
+        move |operation, _, request| match operation {
+            "DescribeServices" => {
+                let mut service = service();
+                let mut second = service["loadBalancers"][0].clone();
+                second["targetGroupArn"] = target_group("inner").into();
+                second["advancedConfiguration"] = json!({
+                    "alternateTargetGroupArn": target_group("inner-green"),
+                    "productionListenerRule": rule("inner-production"), "testListenerRule": rule("inner-test"),
+                    "roleArn": "r",
+                });
+                service["loadBalancers"]
+                    .as_array_mut()
+                    .unwrap()
+                    .push(second);
+                Some(Says(json!({"failures": [], "services": [service]})))
+            }
+            "DescribeServiceRevisions" => {
+                let Says(mut answer) = aws(operation, gate_of.1) else {
+                    return None;
+                };
+                let resolved =
+                    &mut answer["serviceRevisions"][0]["resolvedConfiguration"]["loadBalancers"];
+                let second = json!({"targetGroupArn": target_group("inner-green")});
+                resolved.as_array_mut().unwrap().push(second);
+                Some(Says(answer))
+            }
+            "DescribeRules" => {
+                let asked = request.get("RuleArns.member.1")?.as_str()?;
+                asked.contains("inner").then(|| {
+                    let rule = member("default", "", internal);
+                    SaysXml(format!("<Rules>{rule}</Rules>").into())
+                })
+            }
+            _ => None,
+        },
+    )
+}
+
+/// ECS shifts all of them; only one can be asked at the address that is configured.
+#[test]
+fn of_two_load_balancers_one_is_asked_and_both_must_lead_to_green() {
+    for gate_of in [TEST, PRODUCTION] {
+        let passed = beside(gate_of, "target_group='green'", "inner-green");
+        assert_eq!(status(&passed), "SUCCEEDED", "{}", passed.log);
+        let said = reason(&passed);
+        assert!(
+            said.contains("answered 1 requests")
+                && said.contains("lead to green, in `inner-green`"),
+            "{said}"
+        );
+        let left_behind = beside(gate_of, "target_group='green'", "inner");
+        assert_eq!(status(&left_behind), "FAILED");
+        assert!(
+            told(&left_behind).contains("forwards to `inner` (weight 100)"),
+            "{}",
+            told(&left_behind)
+        );
+        // Asked at an address that is another load balancer's.
+        let other = beside(gate_of, "target_group='inner'", "inner-green");
+        assert_eq!(status(&other), "FAILED", "{}", other.log);
+        // A start would have been refused; somebody else's deployment calls the hook, too.
+        let unclear = beside(gate_of, "", "inner-green");
+        assert_eq!(status(&unclear), "FAILED");
+        assert!(
+            told(&unclear).contains("could all be asked by"),
+            "{}",
+            told(&unclear)
+        );
+    }
+}
+
 /// Both revisions in one group (aws/containers-roadmap #2853): more targets are registered than green has tasks.
 #[test]
 fn targets_that_no_task_of_green_is_fail_the_gate() {

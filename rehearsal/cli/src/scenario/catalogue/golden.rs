@@ -104,8 +104,12 @@ impl Golden {
 fn found(record: &Record) -> Vec<String> {
     let mut sentences = Vec::new();
     for service in record.services.keys() {
-        let deployments = history::deployments(service, &[]);
-        sentences.push(told_otherwise(&deployments, record));
+        // A further load balancer of a service has answers and no deployments.
+        let mut services = record.listeners.iter();
+        if services.any(|known| known.service == *service) {
+            let deployments = history::deployments(service, &[]);
+            sentences.push(told_otherwise(&deployments, record));
+        }
         let left = [Left::Nothing, Left::Green].into_iter();
         let version = record
             .at_end

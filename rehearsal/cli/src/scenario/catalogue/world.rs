@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use toml::Spanned;
 
-use self::ecs::{ControllerText, EcsText, EndText, ListenerText, StrategyText};
+use self::ecs::{ControllerText, EcsText, EndText, InternalText, ListenerText, StrategyText};
 use super::problem::Problem;
 use crate::command::planned;
 use crate::scenario::setting::{BLUE, Lack, Mode, OwnFunction, Service, Setting, reference};
@@ -85,6 +85,7 @@ pub(super) struct ServiceText {
     /// Conditions of the rule of test traffic.
     #[serde(default)]
     test_rule: Vec<Spanned<String>>,
+    internal_load_balancer: Option<Spanned<InternalText>>,
     #[serde(default)]
     launch: LaunchText,
     desired_count: Option<u32>,
@@ -288,6 +289,7 @@ impl ServiceText {
             test_rule: &self.test_rule,
             alarms: &self.alarms,
             test_listener: self.test_listener,
+            internal: self.internal_load_balancer.as_ref(),
         };
         let waits = [
             ("ready_wait_minutes", &self.ready_wait_minutes),

@@ -40,6 +40,8 @@ pub(crate) struct Pipeline {
     /// The time that the listener's nodes get to route to green.
     pub(crate) settle_seconds: u64,
     pub(crate) requests: Vec<Request>,
+    /// A target group of the load balancer that is asked.
+    pub(crate) target_group: Option<String>,
     /// The host that requests name.
     pub(crate) host: Option<String>,
     /// The production traffic gate: the same, after the shift.
@@ -51,6 +53,7 @@ pub(crate) struct Pipeline {
 pub(crate) struct ProductionGate {
     pub(crate) settle_seconds: u64,
     pub(crate) requests: Vec<Request>,
+    pub(crate) target_group: Option<String>,
 }
 
 /// The tag of the running image, if it needs one, and the tag of the pushed one.
@@ -83,9 +86,14 @@ const HEALTHY_SECONDS_AT_LEAST: i64 = 120;
 
 /// The file without settings that describe a service outside the rehearsal: the address of its test listener, who signed its
 /// certificate, what its requests carry (some of it only over TLS, and from secrets), gRPC health checks, and its response
-/// times, none of which the stand-in on this machine reproduces; and without the hooks whose functions the world does not have,
-/// unlike `functions`. `None` if the file has none of them.
-pub(crate) fn as_played(text: &str, functions: &[&str]) -> Option<String> {
+/// times, none of which the stand-in on this machine reproduces; without target groups that the world does not have, unlike
+/// `target_groups`; and without the hooks whose functions it does not have, unlike `functions`. `None` if the file has none of
+/// them.
+pub(crate) fn as_played(
+    text: &str,
+    functions: &[&str],
+    target_groups: &[String],
+) -> Option<String> {
     let mut file: Table = text.parse().ok()?;
     let mut is_changed = false;
     for pipeline in file.get_mut("pipeline").and_then(Value::as_array_mut)? {
@@ -96,6 +104,11 @@ pub(crate) fn as_played(text: &str, functions: &[&str]) -> Option<String> {
             };
             for setting in ["base_url", "ca", "headers"] {
                 is_changed |= gate.remove(setting).is_some();
+            }
+            let named = gate.get("target_group").and_then(Value::as_str);
+            let is_known = |named: &str| target_groups.iter().any(|known| known == named);
+            if named.is_some_and(|named| !is_known(named)) {
+                is_changed |= gate.remove("target_group").is_some();
             }
             if let Some(Value::Integer(seconds @ ..HEALTHY_SECONDS_AT_LEAST)) =
                 gate.get_mut("healthy_within_seconds")
@@ -161,6 +174,8 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
     let migration = given.get("migration");
     let requests = requests::read(given.get("test_traffic"));
     let production = given.get("production_traffic");
+    let target_group = |gate: Option<&Value>| Some(gate?.get("target_group")?.as_str()?.to_owned());
+    let tested = target_group(given.get("test_traffic"));
     let has_requests = !requests.is_empty() || !requests::read(production).is_empty();
     let production = production.filter(|_| has_requests).map(|gate| {
         let own = requests::read(Some(gate));
@@ -171,6 +186,7 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
             } else {
                 own
             },
+            target_group: target_group(Some(gate)).or_else(|| tested.clone()),
         }
     });
     let of_migration = |key: &str| Some(migration?.get(key)?.as_str()?.to_owned());
@@ -195,6 +211,7 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
             .unwrap_or_default(),
         settle_seconds: number(given.get("test_traffic"), "settle_seconds").unwrap_or(15),
         requests,
+        target_group: tested,
         host: given
             .get("test_traffic")
             .and_then(|gate| Some(gate.get("host")?.as_str()?.to_owned())),
@@ -407,12 +424,25 @@ mod tests {
             [[pipeline.test_traffic.request]]\npath = \"/\"\nwithin_milliseconds = 1\nheaders = { a = \"c\" }\n";
         let expected = "[[pipeline]]\nname = \"a\"\n\n[pipeline.test_traffic]\n\
             healthy_within_seconds = 120\nhost = \"b\"\n\n[[pipeline.test_traffic.request]]\npath = \"/\"\n";
-        assert_eq!(as_played(given, &[]).as_deref(), Some(expected));
-        assert_eq!(as_played(FILE, &[]), None);
+        assert_eq!(as_played(given, &[], &[]).as_deref(), Some(expected));
+        assert_eq!(as_played(FILE, &[], &[]), None);
         let grpc = "[[pipeline]]\nname = \"a\"\n[[pipeline.test_traffic.request]]\ngrpc_service = \"\"\n\
             [pipeline.production_traffic]\nsettle_seconds = 1\n";
         let expected = "[[pipeline]]\nname = \"a\"\n\n[pipeline.test_traffic]\nrequest = []\n";
-        assert_eq!(as_played(grpc, &[]).as_deref(), Some(expected));
+        assert_eq!(as_played(grpc, &[], &[]).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_target_group_is_left_out_that_the_world_lacks() {
+        let given = "[[pipeline]]\nname = \"a\"\n\n[pipeline.test_traffic]\ntarget_group = \"web-blue\"\n\n\
+            [[pipeline.test_traffic.request]]\npath = \"/\"\n";
+        let known = ["web-green".to_owned(), "web-blue".to_owned()];
+        assert_eq!(as_played(given, &[], &known), None);
+        let without = given.replace("target_group = \"web-blue\"\n", "");
+        assert_eq!(
+            as_played(given, &[], &known[..1]).map(|text| text.replace("\n\n", "\n")),
+            Some(without.replace("\n\n", "\n"))
+        );
     }
 
     #[test]
@@ -420,9 +450,9 @@ mod tests {
         let given = "[[pipeline]]\nname = \"a\"\n\n[pipeline.hooks]\nBeforeInstall = \"announce\"\n\
             BeforeAllowTraffic = \"freeze\"\n";
         let without = given.replace("BeforeInstall = \"announce\"\n", "");
-        assert_eq!(as_played(given, &["freeze"]), Some(without));
-        assert_eq!(as_played(given, &["freeze", "announce"]), None);
-        let none = as_played(given, &[]).unwrap();
+        assert_eq!(as_played(given, &["freeze"], &[]), Some(without));
+        assert_eq!(as_played(given, &["freeze", "announce"], &[]), None);
+        let none = as_played(given, &[], &[]).unwrap();
         assert!(
             !none.contains("announce") && !none.contains("freeze"),
             "{none}"

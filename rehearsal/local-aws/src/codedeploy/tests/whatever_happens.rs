@@ -143,7 +143,7 @@ fn check_production(world: &World) {
         assert_eq!(primary.count(), 1, "{:?}", service.task_sets);
         for part in listener.forward.iter().filter(|part| part.weight > 0) {
             let live = |set: &TaskSet| {
-                set.load_balancer.target_group_arn == part.target_group_arn
+                set.load_balancers[0].target_group_arn == part.target_group_arn
                     && set.status != TaskSetStatus::Draining
             };
             assert!(sets().any(live), "{part:?}: {:?}", service.task_sets);

@@ -40,7 +40,11 @@ fn settled(tasks: &[(TaskStatus, &'static str)]) -> bool {
         .map(|(index, (_, state))| target(&address(index), 8080, state))
         .collect();
     let all: Vec<&Task> = all.iter().collect();
-    stability(2, &all, &behind(), &health) == Stability::SteadyState
+    let measured = Measured {
+        behind: behind(),
+        health,
+    };
+    stability(2, &all, &[measured]) == Stability::SteadyState
 }
 
 #[test]
@@ -70,6 +74,42 @@ fn a_task_set_is_steady_when_its_desired_count_runs_and_is_healthy() {
 }
 
 #[test]
+fn a_task_is_healthy_that_is_so_in_every_target_group() {
+    let task = Task {
+        status: TaskStatus::Running,
+        network: Network::Interface("10.0.0.1".to_owned()),
+        ..Task::for_tests("task")
+    };
+    let now = SystemTime::UNIX_EPOCH;
+    for (states, is_well, unhealthy) in [
+        (vec!["healthy", "healthy"], true, None),
+        (vec!["healthy", "unused"], true, None),
+        (vec!["healthy", "initial"], false, None),
+        (vec!["healthy", ""], false, None),
+        (vec!["healthy", "unhealthy"], false, Some("group-1")),
+        (vec!["unhealthy", "unhealthy"], false, Some("group-0")),
+    ] {
+        let group = |(index, state): (usize, &&'static str)| Measured {
+            behind: LoadBalancerTarget {
+                target_group_arn: format!("group-{index}"),
+                ..behind()
+            },
+            health: match *state {
+                "" => Vec::new(),
+                state => vec![target("10.0.0.1", 8080, state)],
+            },
+        };
+        let measured: Vec<Measured> = states.iter().enumerate().map(group).collect();
+        assert_eq!(is_healthy(&task, &measured, now), is_well, "{states:?}");
+        let settled = stability(1, &[&task], &measured) == Stability::SteadyState;
+        assert_eq!(settled, is_well, "{states:?}");
+        let found = unhealthy_in(&task, &measured);
+        let found = found.map(|group| group.behind.target_group_arn.as_str());
+        assert_eq!(found, unhealthy, "{states:?}");
+    }
+}
+
+#[test]
 fn a_task_with_host_ports_is_known_by_its_instance_and_port() {
     let binding = |container: &str, host_port| Binding {
         container: container.to_owned(),
@@ -82,11 +122,14 @@ fn a_task_with_host_ports_is_known_by_its_instance_and_port() {
         instance: Some(crate::ecs::instance::instance_for_tests(7)),
         ..Task::for_tests("task")
     };
-    let health = [
-        target("i-7", 32768, "unhealthy"),
-        target("i-7", 32769, "healthy"),
-    ];
-    let found = target_of(&task, &behind(), &health);
+    let group = Measured {
+        behind: behind(),
+        health: vec![
+            target("i-7", 32768, "unhealthy"),
+            target("i-7", 32769, "healthy"),
+        ],
+    };
+    let found = target_of(&task, &group);
     assert_eq!(found.map(|target| target.state), Some("healthy"));
 }
 
@@ -112,7 +155,7 @@ fn tasks_get_the_tags_that_update_service_asks_for() {
         options: options.as_object().unwrap().clone(),
         tags: vec![tag("service")],
         events: Vec::new(),
-        load_balancer: behind(),
+        load_balancers: vec![behind()],
         controller: Controller::CodeDeploy,
         task_definition: "web:1".to_owned(),
         task_sets: Vec::new(),

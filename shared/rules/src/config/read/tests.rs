@@ -259,7 +259,7 @@ fn production_is_asked_what_green_is_asked_before_it() {
     );
     assert_snapshot!(
         problems(&format!("{SMALLEST}[pipeline.production_traffic]\nhealthy_within_seconds = 3\n{own}", own = "[[pipeline.production_traffic.request]]\npath = '/'")),
-        @"at `pipeline[0].production_traffic.healthy_within_seconds`: unknown, expected one of `settle_seconds`, `base_url`, `host`, `ca`, `headers`, `request`"
+        @"at `pipeline[0].production_traffic.healthy_within_seconds`: unknown, expected one of `settle_seconds`, `target_group`, `base_url`, `host`, `ca`, `headers`, `request`"
     );
 }
 

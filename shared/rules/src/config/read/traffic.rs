@@ -54,6 +54,8 @@ pub(super) fn production_traffic(
         );
         return None;
     }
+    let of_test = || test.target_group.clone();
+    traffic.target_group = traffic.target_group.or_else(of_test);
     traffic.host = traffic.host.or_else(|| test.host.clone());
     traffic.ca = traffic.ca.or_else(|| test.ca.clone());
     traffic.headers = headers.unwrap_or_else(|| test.headers.clone());
@@ -74,6 +76,7 @@ fn must_go_over_tls(place: &str, traffic: &Traffic, problems: &mut Problems) {
 /// What both gates have in common, nothing else may be in the section; and the headers where the section has them.
 fn checks(mut section: Section<'_>) -> Option<(Traffic, Option<Vec<Header>>)> {
     let settle = section.integer("settle_seconds", 0..=SETTLE_SECONDS_AT_MOST, 15);
+    let target_group = section.optional("target_group");
     let base_url = section.text(
         "base_url",
         "an address such as `https://test.example.com:8443`",
@@ -96,6 +99,7 @@ fn checks(mut section: Section<'_>) -> Option<(Traffic, Option<Vec<Header>>)> {
         .collect();
     let traffic = Traffic {
         settle: Duration::from_secs(settle?),
+        target_group: target_group?,
         base_url: base_url?,
         host: host?,
         ca: ca?,

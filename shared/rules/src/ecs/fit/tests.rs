@@ -61,8 +61,13 @@ fn rule(name: &str) -> TrafficRule {
 }
 
 fn balancer(production: Option<TrafficRule>, test: Option<TrafficRule>) -> LoadBalancer {
-    let group =
-        "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web/0123456789abcdef";
+    named("web", production, test)
+}
+
+fn named(group: &str, production: Option<TrafficRule>, test: Option<TrafficRule>) -> LoadBalancer {
+    let group = format!(
+        "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/{group}/0123456789abcdef"
+    );
     LoadBalancer {
         target: LoadBalancerTarget {
             container: "web".parse().unwrap(),
@@ -130,8 +135,10 @@ fn a_gate_whose_hook_is_missing_at_a_fitting_stage_is_refused_with_the_hook_to_a
 
 #[test]
 fn what_only_codedeploy_has_is_refused_on_native_and_rolling() {
+    // RunTask knows no engine.
     let alone = "[pipeline.migration]\ncontainer = 'web'\ncommand = ['migrate']\nalone = true\n";
-    assert_snapshot!(on_native(alone, &["run-migration@PRE_SCALE_UP"]), @"pipeline `web` has `migration.alone`, and ECS itself deploys to `prod/web`, where a migration runs in the revision that is deployed (hint: take `alone` out)");
+    assert_eq!(on_native(alone, &["run-migration@PRE_SCALE_UP"]), "fits");
+    assert_eq!(on_rolling(alone, &protected()), "fits");
     let hooks = "[pipeline.hooks]\nBeforeInstall = 'ours'\n";
     assert_snapshot!(on_native(hooks, &[]), @"pipeline `web` has `hooks`, which only CodeDeploy calls, and ECS itself deploys to `prod/web` (hint: put them into `LifecycleHooks` of the service's `DeploymentConfiguration`, and take the table out)");
     assert_eq!(on_rolling(hooks, &protected()), on_native(hooks, &[]));
@@ -189,8 +196,6 @@ fn a_rolling_update_has_no_hook_so_what_needs_one_is_refused() {
     // It runs before the update.
     assert_eq!(on_rolling(MIGRATION, &protected()), "fits");
     assert_snapshot!(on_rolling(TEST, &protected()), @"pipeline `web` has `test_traffic`, and a rolling update of `prod/web` has no green that could get it (hint: take the table out, or give the service the strategy `BLUE_GREEN`, `LINEAR` or `CANARY`)");
-    let alone = format!("{MIGRATION}alone = true\n");
-    assert_snapshot!(on_rolling(&alone, &protected()), @"pipeline `web` has `migration.alone`, and ECS itself deploys to `prod/web`, where a migration runs in the revision that is deployed (hint: take `alone` out)");
     // Held after the update, by a step of Greenlight's own.
     let mut reached = protected();
     reached.load_balancers = vec![balancer(None, None)];
@@ -227,6 +232,51 @@ fn requests_that_no_load_balancer_leads_anywhere_are_refused() {
     assert_eq!(native("[pipeline.test_traffic]\n", Vec::new()), "fits");
     assert_eq!(native(PRODUCTION, no_test_rule()), "fits");
     assert_snapshot!(native(PRODUCTION, Vec::new()), @"pipeline `web` has requests in `production_traffic`, and no load balancer of `prod/web` has a `productionListenerRule`, so nothing could be asked (hint: name one in `AdvancedConfiguration` of the service's `LoadBalancers`, or take the requests out)");
+}
+
+/// Public and internal, say: an answer of one says nothing of the other, and one may not be reached from where the gate is.
+#[test]
+fn of_several_load_balancers_it_must_be_clear_which_one_is_asked() {
+    let both = |test: Option<TrafficRule>| {
+        let production = || Some(rule("production"));
+        vec![
+            named("public", production(), Some(rule("test"))),
+            named("internal", Some(rule("within")), test),
+        ]
+    };
+    let with = |table: &str, key: &str| table.replacen('\n', &format!("\n{key}\n"), 1);
+    let native = |more: &str, balancers: Vec<LoadBalancer>| {
+        let mut service = Service::for_tests();
+        let hooks = [
+            "check-test-traffic@POST_TEST_TRAFFIC_SHIFT",
+            "check-production@POST_PRODUCTION_TRAFFIC_SHIFT",
+        ];
+        service.configuration.hooks = hooks.map(hook).to_vec();
+        service.load_balancers = balancers;
+        said(fits_native(&pipeline(more), &service, &functions()))
+    };
+    assert_snapshot!(native(TEST, both(Some(rule("test-within")))), @"pipeline `web`: the load balancers of `prod/web` with the target groups `public` and `internal` could all be asked by `test_traffic`, expected one (hint: `target_group = \"public\"` in `[pipeline.test_traffic]`, or that of the other one)");
+    assert_snapshot!(native(PRODUCTION, both(None)), @"pipeline `web`: the load balancers of `prod/web` with the target groups `public` and `internal` could all be asked by `production_traffic`, expected one (hint: `target_group = \"public\"` in `[pipeline.production_traffic]`, or that of the other one)");
+    assert_snapshot!(native(&with(TEST, "target_group = 'web'"), both(None)), @"pipeline `web`: `web` is not a target group of `prod/web`, expected one of its load balancers', such as `public` and `internal` (hint: correct `test_traffic.target_group`)");
+    // The other one has no test rule.
+    assert_snapshot!(native(&with(TEST, "target_group = 'internal'"), both(None)), @"pipeline `web`: the load balancer of `prod/web` with the target group `internal` has no listener rule that `test_traffic` could ask through (hint: name one in its `AdvancedConfiguration`, or another load balancer in `test_traffic.target_group`)");
+    assert_eq!(native(TEST, both(None)), "fits");
+    for name in ["public", "internal"] {
+        let key = format!("target_group = '{name}'");
+        assert_eq!(native(&with(PRODUCTION, &key), both(None)), "fits");
+        let both = both(Some(rule("test-within")));
+        assert_eq!(native(&with(TEST, &key), both), "fits");
+    }
+    assert_eq!(
+        native("[pipeline.test_traffic]\n", both(Some(rule("test-within")))),
+        "fits"
+    );
+    let mut rolling = protected();
+    rolling.load_balancers = vec![named("public", None, None), named("internal", None, None)];
+    assert_snapshot!(on_rolling(PRODUCTION, &rolling), @"pipeline `web`: the load balancers of `prod/web` with the target groups `public` and `internal` could all be asked by `production_traffic`, expected one (hint: `target_group = \"public\"` in `[pipeline.production_traffic]`, or that of the other one)");
+    let key = "target_group = 'internal'";
+    assert_eq!(on_rolling(&with(PRODUCTION, key), &rolling), "fits");
+    assert_eq!(on_rolling("", &rolling), "fits");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::migration::{TaskRun, differences_of};
 use crate::names::ContainerName;
 use crate::native::Known;
 use crate::native::migration::{
-    Moment, claimed, moment, plan, refuses, started_by, successful_before, time_limit,
+    Moment, claimed, moment, plan, started_by, successful_before, time_limit,
 };
 use crate::observed::{ContainerOverride, Placement, Service, Task, TaskDefinition};
 use crate::revision::is_for_rollback;
@@ -94,16 +94,6 @@ fn the_migration_is_the_targets_revision_where_it_runs_and_each_stage_has_a_toke
             .unwrap();
     assert!(started_by(&longest).len() <= 128);
     assert!(task.client_token.len() <= 64);
-}
-
-#[test]
-fn a_migration_that_runs_alone_is_refused_with_its_remedy() {
-    assert_eq!(refuses(&migration("")), None);
-    let said = refuses(&migration("alone=true\n")).unwrap();
-    assert!(
-        said.contains("`migration.alone`") && said.contains("hint:"),
-        "{said}"
-    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use local_aws::elb::{Condition, QueryPair};
 use local_aws::identity::arn;
 use local_aws::service_deployment::configuration::DeploymentConfiguration;
 use local_aws::service_deployment::stage::Stage;
-use local_aws::world::{EcsDeployments, IsBalanced, TestRule};
+use local_aws::world::{EcsDeployments, Internal, IsBalanced, TestRule};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use toml::Spanned;
@@ -65,6 +65,14 @@ pub(super) enum ListenerText {
     ProductionPort,
 }
 
+/// A second load balancer, for the same container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum InternalText {
+    Present,
+    WithoutTestRule,
+}
+
 /// What a circuit breaker or an alarm does to a deployment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -101,6 +109,7 @@ pub(super) struct EcsText<'t> {
     pub(super) test_rule: &'t [Spanned<String>],
     pub(super) alarms: &'t [String],
     pub(super) test_listener: ListenerText,
+    pub(super) internal: Option<&'t Spanned<InternalText>>,
 }
 
 impl EcsText<'_> {
@@ -142,6 +151,10 @@ impl EcsText<'_> {
                 self.maximum_percent.map(|one| one.span().start),
             ),
             at("test_rule", first(self.test_rule)),
+            at(
+                "internal_load_balancer",
+                self.internal.map(|one| one.span().start),
+            ),
         ];
         keys.into_iter().flatten().collect()
     }
@@ -191,6 +204,11 @@ impl EcsText<'_> {
             },
             infrastructure_role: arn_of_role(INFRASTRUCTURE_ROLE),
             balanced: IsBalanced::Balanced,
+            internal: match self.internal.map(Spanned::get_ref) {
+                None => Internal::Absent,
+                Some(InternalText::Present) => Internal::Present,
+                Some(InternalText::WithoutTestRule) => Internal::Untested,
+            },
         }
     }
 

@@ -71,7 +71,7 @@ pub(super) fn move_to_ecs(call: Call<'_>, service: &Service) -> Result<EcsManage
     Ok(EcsManaged {
         configuration: configuration.map_err(invalid)?,
         load_balancers: service.describe_load_balancers(),
-        two_groups: None,
+        two_groups: Vec::new(),
     })
 }
 

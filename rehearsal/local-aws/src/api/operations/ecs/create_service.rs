@@ -6,7 +6,7 @@ use super::load_balancers;
 use super::permissions::{in_cluster, tag_new, with_tag_keys};
 use super::services::{cluster, described, invalid, known_launch_type, service_arn};
 use super::update_service::{NOT_SIMULATED, changes, platform};
-use super::wanted_revision::{check_container, check_target_type, wanted_revision};
+use super::wanted_revision::{check_containers, check_target_types, wanted_revision};
 use crate::api::error::{ApiError, not_simulated};
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::throttle::Bucket;
@@ -74,12 +74,12 @@ fn service(call: Call<'_>, cluster: String, name: String) -> Result<Service, Api
     input.structures("tags")?;
     check_tags(&tags).map_err(invalid)?;
     let network = input.structure("networkConfiguration")?;
-    let (controller, load_balancer) = controller(call)?;
+    let (controller, load_balancers) = controller(call)?;
     let task_definition = match &controller {
         Controller::Ecs(_) => {
             let revision = wanted_revision(call, None)?;
-            check_container(&revision, &load_balancer)?;
-            check_target_type(call, &revision, &load_balancer)?;
+            check_containers(&revision, &load_balancers)?;
+            check_target_types(call, &revision, &load_balancers)?;
             revision.arn()
         }
         Controller::CodeDeploy | Controller::External => String::new(),
@@ -96,7 +96,7 @@ fn service(call: Call<'_>, cluster: String, name: String) -> Result<Service, Api
         options,
         tags,
         events: Vec::new(),
-        load_balancer,
+        load_balancers,
         controller,
         task_definition,
         task_sets: Vec::new(),
@@ -104,7 +104,7 @@ fn service(call: Call<'_>, cluster: String, name: String) -> Result<Service, Api
     })
 }
 
-fn controller(call: Call<'_>) -> Result<(Controller, LoadBalancerTarget), ApiError> {
+fn controller(call: Call<'_>) -> Result<(Controller, Vec<LoadBalancerTarget>), ApiError> {
     let given = call.input.structure("deploymentController")?;
     match given.map(|given| given.required_text("type")).transpose()? {
         None | Some("ECS") => {}
@@ -113,7 +113,7 @@ fn controller(call: Call<'_>) -> Result<(Controller, LoadBalancerTarget), ApiErr
                 "taskDefinition cannot be specified for a service with an EXTERNAL deployment controller.",
             ));
         }
-        Some("EXTERNAL") => return Ok((Controller::External, LoadBalancerTarget::default())),
+        Some("EXTERNAL") => return Ok((Controller::External, Vec::new())),
         Some("CODE_DEPLOY") => {
             return Err(invalid(not_simulated(
                 "CreateService with a CODE_DEPLOY deployment controller",
@@ -138,7 +138,7 @@ fn controller(call: Call<'_>) -> Result<(Controller, LoadBalancerTarget), ApiErr
         load_balancers: balanced.given,
         two_groups: balanced.two_groups,
     };
-    Ok((Controller::Ecs(Box::new(managed)), balanced.target))
+    Ok((Controller::Ecs(Box::new(managed)), balanced.targets))
 }
 
 /// SAR: the service; the roles of hooks and load balancers are passed to ECS.

@@ -20,10 +20,12 @@ pub(super) const NEEDS_ADVANCED: &str = "advancedConfiguration field is required
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Balanced {
     pub(super) given: Vec<Value>,
-    /// Empty without a load balancer.
-    pub(super) target: LoadBalancerTarget,
-    pub(super) two_groups: Option<TwoTargetGroups>,
+    pub(super) targets: Vec<LoadBalancerTarget>,
+    pub(super) two_groups: Vec<TwoTargetGroups>,
 }
+
+/// What ECS takes (Amazon ECS service quotas).
+const TARGET_GROUPS_AT_MOST: usize = 5;
 
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidParameterException", message)
@@ -62,23 +64,41 @@ pub(super) fn read(
     if strategy.is_native() && advanced < entries.len() {
         return Err(invalid(NEEDS_ADVANCED));
     }
+    if entries.len() > TARGET_GROUPS_AT_MOST {
+        return Err(invalid("load balancers can have at most 5 items."));
+    }
     let given = entries
         .iter()
         .map(|entry| Value::Object(entry.raw().clone()));
-    let given: Vec<Value> = given.collect();
-    match entries {
-        [] => Ok(Balanced {
-            given,
-            target: LoadBalancerTarget::default(),
-            two_groups: None,
-        }),
-        [entry] => Ok(Balanced {
-            given,
-            target: target(entry, load_balancers)?,
-            two_groups: two_groups(entry, load_balancers)?,
-        }),
-        [_, _, ..] => Err(invalid(not_simulated(
-            "several load balancers of a service",
+    let targets = entries.iter().map(|entry| target(entry, load_balancers));
+    let targets = targets.collect::<Result<Vec<_>, _>>()?;
+    let mut all = Vec::new();
+    for entry in entries {
+        all.extend(two_groups(entry, load_balancers)?);
+    }
+    check_together(&all)?;
+    Ok(Balanced {
+        given: given.collect(),
+        targets,
+        two_groups: all,
+    })
+}
+
+/// What one entry may be, and several together may not: the sentences are those for one.
+fn check_together(all: &[TwoTargetGroups]) -> Result<(), ApiError> {
+    let mut groups: Vec<&str> = Vec::new();
+    for group in all.iter().flat_map(|two| &two.groups) {
+        if groups.contains(&group.as_str()) {
+            return Err(invalid(format!("Duplicate targetGroupArn found: {group}")));
+        }
+        groups.push(group);
+    }
+    let is_production = |rule: &&String| all.iter().any(|two| two.production_rule == **rule);
+    let mut tests = all.iter().filter_map(|two| two.test_rule.as_ref());
+    match tests.find(is_production) {
+        None => Ok(()),
+        Some(rule) => Err(invalid(format!(
+            "The following rules cannot be used as both production and test listener rules: {rule}"
         ))),
     }
 }

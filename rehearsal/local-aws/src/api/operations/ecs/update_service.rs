@@ -7,7 +7,7 @@ use super::change_controller;
 use super::load_balancers::{self, Balanced};
 use super::placement;
 use super::services::{described, invalid, on_service, service};
-use super::wanted_revision::{check_container, check_target_type, wanted_revision};
+use super::wanted_revision::{check_containers, check_target_types, wanted_revision};
 use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
@@ -175,13 +175,13 @@ fn changed(call: Call<'_>, service: &Service, managed: &EcsManaged) -> Result<Se
     let managed = configured(call, managed)?;
     let balanced = balanced(call, service, &managed)?;
     let revision = wanted_revision(call, Some(&service.task_definition))?;
-    check_container(&revision, &balanced.target)?;
-    check_target_type(call, &revision, &balanced.target)?;
+    check_containers(&revision, &balanced.targets)?;
+    check_target_types(call, &revision, &balanced.targets)?;
     next.desired_count = desired.unwrap_or(service.desired_count);
     next.options.extend(options);
     next.options.remove("deploymentConfiguration");
     next.task_definition = revision.arn();
-    next.load_balancer = balanced.target;
+    next.load_balancers = balanced.targets;
     if let Some(network) = call.input.structure("networkConfiguration")? {
         next.network_configuration = Value::Object(network.raw().clone());
     }
@@ -245,12 +245,12 @@ fn balanced(call: Call<'_>, service: &Service, managed: &EcsManaged) -> Result<B
         let entries = call.input.structures("loadBalancers")?;
         return load_balancers::read(&entries, strategy, &call.aws.load_balancers);
     }
-    if strategy.is_native() && managed.two_groups.is_none() && !managed.load_balancers.is_empty() {
+    if strategy.is_native() && managed.two_groups.is_empty() && !managed.load_balancers.is_empty() {
         return Err(invalid(load_balancers::NEEDS_ADVANCED));
     }
     Ok(Balanced {
         given: managed.load_balancers.clone(),
-        target: service.load_balancer.clone(),
+        targets: service.load_balancers.clone(),
         two_groups: managed.two_groups.clone(),
     })
 }

@@ -23,14 +23,16 @@ pub(super) fn wanted_revision(call: Call<'_>, present: Option<&str>) -> Result<R
     }
 }
 
-/// The container behind the load balancer must be in the revision, with that port.
-pub(super) fn check_container(
+/// The container behind each load balancer must be in the revision, with that port.
+pub(super) fn check_containers(
     revision: &Revision,
-    behind: &LoadBalancerTarget,
+    behind: &[LoadBalancerTarget],
 ) -> Result<(), ApiError> {
-    if behind.target_group_arn.is_empty() {
-        return Ok(());
-    }
+    let mut behind = behind.iter();
+    behind.try_for_each(|behind| check_container(revision, behind))
+}
+
+fn check_container(revision: &Revision, behind: &LoadBalancerTarget) -> Result<(), ApiError> {
     let (name, port) = (&behind.container, behind.port);
     let invalid = |message| Err(ApiError::new("InvalidParameterException", message));
     let mut containers = revision.containers();
@@ -49,24 +51,27 @@ pub(super) fn check_container(
 }
 
 /// A task with an interface of its own is registered by its address, never by an instance. The sentence is AWS's.
-pub(super) fn check_target_type(
+pub(super) fn check_target_types(
     call: Call<'_>,
     revision: &Revision,
-    behind: &LoadBalancerTarget,
+    behind: &[LoadBalancerTarget],
 ) -> Result<(), ApiError> {
     let groups = call.aws.load_balancers.target_groups();
-    let mut groups = groups.iter();
-    let is_instance = groups.any(|group| {
-        group.arn == behind.target_group_arn && group.settings.target_type == "instance"
-    });
-    match is_instance && revision.network_mode() == "awsvpc" {
-        false => Ok(()),
-        true => Err(ApiError::new(
+    let is_instance = |behind: &&LoadBalancerTarget| {
+        let mut groups = groups.iter();
+        groups.any(|group| {
+            group.arn == behind.target_group_arn && group.settings.target_type == "instance"
+        })
+    };
+    let unfit = behind.iter().find(is_instance);
+    match unfit.filter(|_| revision.network_mode() == "awsvpc") {
+        None => Ok(()),
+        Some(unfit) => Err(ApiError::new(
             "InvalidParameterException",
             format!(
                 "The provided target group {} has target type instance, which is incompatible with the awsvpc network mode \
                  specified in the task definition.",
-                behind.target_group_arn
+                unfit.target_group_arn
             ),
         )),
     }

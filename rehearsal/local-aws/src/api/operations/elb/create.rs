@@ -7,14 +7,16 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use serde_json::json;
 
-use super::modify_listener::{check_association, forward};
+use super::modify_listener::{check_association, forward, stickiness};
 use super::refusal::{are_arns, invalid, must_be_load_balancer, no_target_group};
 use super::shapes::{describe_listener, describe_load_balancer, describe_target_group};
 use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation, Outcome, Reply};
 use crate::api::validation::Violations;
-use crate::elb::{ListenerDescription, LoadBalancerKind, Protocol, TargetGroupSettings};
+use crate::elb::{
+    ListenerDescription, LoadBalancerKind, Protocol, TargetGroupSettings, whole_listener,
+};
 use crate::iam::Permission;
 use crate::identity::arn;
 
@@ -241,9 +243,9 @@ async fn create_listener(call: Call<'_>) -> Outcome {
         return Err(ApiError::new("DuplicateListener", message));
     }
     let actions = call.input.structures("DefaultActions")?;
-    let forward = match actions.as_slice() {
+    let (forward, sticks_for) = match actions.as_slice() {
         [] => return Err(call.input.missing("defaultActions")),
-        [action] => forward(action)?,
+        [action] => (forward(action)?, stickiness(action)?),
         [_, _, ..] => {
             return Err(invalid(not_simulated(
                 "several actions of a listener, only one that forwards",
@@ -252,7 +254,7 @@ async fn create_listener(call: Call<'_>) -> Outcome {
     };
     check_association(call, &forward, load_balancer)?;
     // All load balancers have one machine's ports here.
-    let created = call
+    let mut created = call
         .aws
         .load_balancers
         .listen_at(port, Protocol::Http, load_balancer, forward)
@@ -261,6 +263,9 @@ async fn create_listener(call: Call<'_>) -> Outcome {
             let what = format!("a listener at port {port} of this machine ({error:#})");
             invalid(not_simulated(&what))
         })?;
+    let rule = whole_listener(&created.arn);
+    call.aws.load_balancers.set_stickiness(&rule, sticks_for);
+    created.sticks_for = sticks_for;
     Ok(Reply::from(
         json!({ "Listeners": [describe_listener(&created)] }),
     ))

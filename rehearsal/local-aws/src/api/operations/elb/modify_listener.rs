@@ -1,6 +1,8 @@
 //! ModifyListener: a person points a listener at other target groups, for instance back at blue after a deployment that
 //! failed without a rollback.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::refusal::{are_arns, invalid, no_listener, no_target_group};
@@ -9,7 +11,7 @@ use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call};
 use crate::api::validation::Violations;
-use crate::elb::Forward;
+use crate::elb::{Forward, whole_listener};
 use crate::iam::Permission;
 
 /// What a listener has beside its action, and does not change here.
@@ -47,10 +49,10 @@ pub(super) fn modify_listener(call: Call<'_>) -> Answer {
         return Err(invalid(not_simulated(&what)));
     }
     let actions = call.input.structures("DefaultActions")?;
-    let forward = match actions.as_slice() {
+    let (forward, sticks_for) = match actions.as_slice() {
         // Without an action the listener stays as it is.
         [] => return Ok(json!({ "Listeners": [describe_listener(&listener)] })),
-        [action] => forward(action)?,
+        [action] => (forward(action)?, stickiness(action)?),
         [_, _, ..] => {
             return Err(invalid(not_simulated(
                 "several actions of a listener, only one that forwards",
@@ -58,7 +60,9 @@ pub(super) fn modify_listener(call: Call<'_>) -> Answer {
         }
     };
     check_association(call, &forward, &listener.load_balancer_arn)?;
-    call.aws.load_balancers.set_forward(arn, forward);
+    let balancers = &call.aws.load_balancers;
+    balancers.set_stickiness(&whole_listener(arn), sticks_for);
+    balancers.set_forward(arn, forward);
     let mut listeners = call.aws.load_balancers.listeners().into_iter();
     let changed = listeners.find(|known| known.arn == arn);
     Ok(json!({ "Listeners": [describe_listener(&changed.unwrap_or(listener))] }))
@@ -147,12 +151,27 @@ fn weighted<'a>(action: &Input<'a>) -> Result<Vec<Input<'a>>, ApiError> {
     let Some(config) = action.structure("ForwardConfig")? else {
         return Ok(Vec::new());
     };
-    if let Some(stickiness) = config.structure("TargetGroupStickinessConfig")?
-        && stickiness.boolean("Enabled")? == Some(true)
-    {
-        return Err(invalid(not_simulated("target group stickiness")));
-    }
     config.structures("TargetGroups")
+}
+
+/// For how long the action keeps a client at a target group; `None` if it does not (ELB API Reference, TargetGroupStickinessConfig).
+pub(super) fn stickiness(action: &Input<'_>) -> Result<Option<Duration>, ApiError> {
+    let config = action.structure("ForwardConfig")?;
+    let config = config.map(|config| config.structure("TargetGroupStickinessConfig"));
+    let Some(config) = config.transpose()?.flatten() else {
+        return Ok(None);
+    };
+    let seconds = config.integer("DurationSeconds")?;
+    Violations::new("ValidationError")
+        .range("durationSeconds", seconds, 1, 604_800)
+        .check()?;
+    if config.boolean("Enabled")? != Some(true) {
+        return Ok(None);
+    }
+    let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    let missing = "You must specify a duration when target group stickiness is enabled";
+    let seconds = seconds.ok_or_else(|| invalid(missing))?;
+    Ok(Some(Duration::from_secs(seconds)))
 }
 
 /// The sentences are inferred.

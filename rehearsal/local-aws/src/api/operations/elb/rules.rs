@@ -1,8 +1,10 @@
 //! CreateRule and ModifyRule: a person adds a listener rule, or puts its target groups back.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::modify_listener::{check_association, forward};
+use super::modify_listener::{check_association, forward, stickiness};
 use super::refusal::{are_arns, invalid, no_listener};
 use super::shapes::describe_rules_of;
 use crate::api::error::{ApiError, not_simulated};
@@ -40,12 +42,16 @@ pub(super) fn create_rule(call: Call<'_>) -> Answer {
     if conditions.is_empty() {
         return Err(call.input.missing("conditions"));
     }
-    let forward = action(call, &listener)?.ok_or_else(|| call.input.missing("actions"))?;
+    let action = action(call, &listener)?;
+    let action = action.ok_or_else(|| call.input.missing("actions"))?;
     let created = call
         .aws
         .load_balancers
-        .add_rule(arn, priority, conditions, forward);
+        .add_rule(arn, priority, conditions, action.forward);
     let created = created.ok_or_else(no_listener)?;
+    call.aws
+        .load_balancers
+        .set_stickiness(&created, action.sticks_for);
     Ok(json!({ "Rules": described(call, &created) }))
 }
 
@@ -63,12 +69,17 @@ pub(super) fn modify_rule(call: Call<'_>) -> Answer {
         return Err(ApiError::new("OperationNotPermitted", message));
     }
     let conditions = conditions(call)?;
-    let forward = action(call, &listener)?;
+    let action = action(call, &listener)?;
     if !conditions.is_empty() {
         call.aws.load_balancers.set_rule_conditions(arn, conditions);
     }
-    if let Some(forward) = forward {
-        call.aws.load_balancers.set_rule_forward(arn, forward);
+    if let Some(action) = action {
+        call.aws
+            .load_balancers
+            .set_stickiness(arn, action.sticks_for);
+        call.aws
+            .load_balancers
+            .set_rule_forward(arn, action.forward);
     }
     Ok(json!({ "Rules": described(call, arn) }))
 }
@@ -85,18 +96,25 @@ fn described(call: Call<'_>, rule: &str) -> Vec<Value> {
     rules
 }
 
-/// The target groups of the only action; none if the request has no action.
-fn action(
-    call: Call<'_>,
-    listener: &ListenerDescription,
-) -> Result<Option<Vec<Forward>>, ApiError> {
+/// What a rule does with a request.
+struct Action {
+    forward: Vec<Forward>,
+    /// For how long a client stays with the target group that it was given; none where each request is given one.
+    sticks_for: Option<Duration>,
+}
+
+/// The only action; none if the request has no action.
+fn action(call: Call<'_>, listener: &ListenerDescription) -> Result<Option<Action>, ApiError> {
     let actions = call.input.structures("Actions")?;
     match actions.as_slice() {
         [] => Ok(None),
         [action] => {
             let forward = forward(action)?;
             check_association(call, &forward, &listener.load_balancer_arn)?;
-            Ok(Some(forward))
+            Ok(Some(Action {
+                forward,
+                sticks_for: stickiness(action)?,
+            }))
         }
         [_, _, ..] => Err(invalid(not_simulated(
             "several actions of a rule, only one that forwards",

@@ -1,5 +1,7 @@
 //! The shapes of ELBv2's answers.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::elb::{
@@ -73,7 +75,7 @@ pub(super) fn describe_listener(listener: &ListenerDescription) -> Value {
         "LoadBalancerArn": listener.load_balancer_arn,
         "Port": listener.port,
         "Protocol": listener.protocol.as_str(),
-        "DefaultActions": [action(&listener.forward)],
+        "DefaultActions": [action(&listener.forward, listener.sticks_for)],
     });
     match listener.protocol {
         Protocol::Http | Protocol::Tcp => {}
@@ -88,13 +90,16 @@ pub(super) fn describe_listener(listener: &ListenerDescription) -> Value {
 }
 
 /// A forward to one target group carries its ARN twice; a weighted one only in its list.
-pub(super) fn action(forward: &[Forward]) -> Value {
+pub(super) fn action(forward: &[Forward], sticks_for: Option<Duration>) -> Value {
     let groups: Vec<Value> = forward
         .iter()
         .map(|part| json!({ "TargetGroupArn": part.target_group_arn, "Weight": part.weight }))
         .collect();
-    let config =
-        json!({ "TargetGroups": groups, "TargetGroupStickinessConfig": { "Enabled": false } });
+    let stickiness = match sticks_for {
+        None => json!({ "Enabled": false }),
+        Some(sticks_for) => json!({ "Enabled": true, "DurationSeconds": sticks_for.as_secs() }),
+    };
+    let config = json!({ "TargetGroups": groups, "TargetGroupStickinessConfig": stickiness });
     match forward {
         [only] => {
             json!({ "Type": "forward", "TargetGroupArn": only.target_group_arn, "ForwardConfig": config })
@@ -137,7 +142,7 @@ pub(super) fn describe_rules_of(listener: &ListenerDescription) -> Vec<Value> {
             "RuleArn": rule.arn,
             "Priority": rule.priority.to_string(),
             "Conditions": rule.conditions.iter().map(condition).collect::<Vec<_>>(),
-            "Actions": [action(&rule.forward)],
+            "Actions": [action(&rule.forward, rule.sticks_for)],
             "IsDefault": false,
         })
     };
@@ -145,7 +150,7 @@ pub(super) fn describe_rules_of(listener: &ListenerDescription) -> Vec<Value> {
         "RuleArn": default_rule(&listener.arn),
         "Priority": "default",
         "Conditions": [],
-        "Actions": [action(&listener.forward)],
+        "Actions": [action(&listener.forward, listener.sticks_for)],
         "IsDefault": true,
     });
     let rules = listener.rules.iter().map(describe);
@@ -183,8 +188,8 @@ mod tests {
             target_group_arn: format!("group-{weight}"),
             weight,
         };
-        assert_eq!(action(&[forward(100)])["TargetGroupArn"], "group-100");
-        let weighted = action(&[forward(90), forward(10)]);
+        assert_eq!(action(&[forward(100)], None)["TargetGroupArn"], "group-100");
+        let weighted = action(&[forward(90), forward(10)], None);
         assert_eq!(weighted.get("TargetGroupArn"), None);
         assert_eq!(weighted["ForwardConfig"]["TargetGroups"][1]["Weight"], 10);
     }
