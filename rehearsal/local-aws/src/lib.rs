@@ -30,6 +30,7 @@ pub mod scheduler;
 pub mod secrets_manager;
 pub mod service_deployment;
 pub mod sns;
+pub mod stacks;
 mod stamp;
 pub mod template;
 pub mod timeline;

@@ -42,6 +42,7 @@ pub use self::settings::{
 pub use crate::api::ledger::AwsCall;
 pub use crate::aws::{Aws, DeploymentRecord};
 pub use crate::ecr::{RepositorySettings, TagMutability};
+pub use crate::elb::ListenerPorts;
 pub use crate::secrets_manager::{KmsKey, SecretSettings};
 pub use crate::sns::Message;
 
@@ -128,6 +129,11 @@ impl World {
     /// Returns every call so far, in order.
     pub fn calls(&self) -> Vec<AwsCall> {
         self.api.calls()
+    }
+
+    /// Stores an image without an event, as one that was pushed before anyone listened.
+    pub fn lay(&self, image: &ImageSettings) -> anyhow::Result<()> {
+        seed::lay(&self.aws, image, &image.image(self.clock.now()))
     }
 
     /// Pushes an image: one completed push, with its event, for each tag, or one without a tag. Existing images are not
@@ -221,6 +227,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         scheduler,
         secrets_manager,
         stack: stack(template, &clock),
+        listener_ports: settings.listener_ports,
         endpoint,
     })
 }

@@ -141,7 +141,11 @@ async fn answer(
         uri: request.uri(),
         headers: request.headers(),
     };
-    let Routed { rule, ticket } = listener
+    let Routed {
+        rule,
+        ticket,
+        fixed_response,
+    } = listener
         .inner
         .route(&listener.arn, connection.number, &asked);
     let target = ticket.as_ref().map(|ticket| ticket.target.clone());
@@ -150,7 +154,11 @@ async fn answer(
             Ok(response) => (response, target),
             Err(status) => (own_answer(status), None),
         },
-        None => (own_answer(StatusCode::SERVICE_UNAVAILABLE), None),
+        None => {
+            let fixed = fixed_response.and_then(|status| StatusCode::from_u16(status).ok());
+            let status = fixed.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            (own_answer(status), None)
+        }
     };
     let has_answer = by.is_some() || listener.protocol != Protocol::Tcp;
     let version = response.headers().get("x-version");

@@ -74,10 +74,13 @@ pub(super) struct Listener {
     pub(super) arn: String,
     pub(super) load_balancer_arn: String,
     pub(super) port: u16,
+    pub(super) asked_port: u16,
     pub(super) protocol: Protocol,
     pub(super) addresses: Vec<IpAddr>,
     /// The listener's action, as AWS describes it.
     pub(super) distribution: Distribution,
+    /// What it answers itself, where its action forwards nothing.
+    pub(super) fixed_response: Option<u16>,
     /// The actions that its nodes apply.
     pub(super) nodes: Vec<Node>,
     /// By priority.
@@ -105,6 +108,8 @@ pub(super) struct Routed {
     pub(super) rule: Option<String>,
     /// `None` if there is no target.
     pub(super) ticket: Option<Ticket>,
+    /// The status of the listener's own answer.
+    pub(super) fixed_response: Option<u16>,
 }
 
 /// A request's slot at a target; released on drop.
@@ -221,7 +226,9 @@ impl Inner {
             return Routed::default();
         };
         let rule = listener.rules.iter().position(|rule| rule.is_met(asked));
+        let of_default = listener.fixed_response.filter(|_| rule.is_none());
         Routed {
+            fixed_response: of_default,
             rule: rule.map(|rule| listener.rules[rule].arn.clone()),
             ticket: self.target(&mut state, listener_arn, connection, rule),
         }

@@ -53,6 +53,28 @@ pub(super) fn document(name: &str) -> Option<Value> {
             .map(str::to_owned),
             json!("*")
         )]),
+        // What nobody does here: container instances have no agent that calls.
+        "AmazonEC2ContainerServiceforEC2Role" => json!([allow(
+            &[
+                "ec2:DescribeTags",
+                "ecs:CreateCluster",
+                "ecs:DeregisterContainerInstance",
+                "ecs:DiscoverPollEndpoint",
+                "ecs:Poll",
+                "ecs:RegisterContainerInstance",
+                "ecs:StartTelemetrySession",
+                "ecs:UpdateContainerInstancesState",
+                "ecs:Submit*",
+                "ecr:GetAuthorizationToken",
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:GetDownloadUrlForLayer",
+                "ecr:BatchGetImage",
+                "logs:CreateLogStream",
+                "logs:PutLogEvents",
+            ]
+            .map(str::to_owned),
+            json!("*")
+        )]),
         // Its resources are inferred from the names of its statements.
         "AmazonECSInfrastructureRolePolicyForLoadBalancers" => json!([
             allow(

@@ -73,7 +73,7 @@ pub(super) fn describe_listener(listener: &ListenerDescription) -> Value {
         "LoadBalancerArn": listener.load_balancer_arn,
         "Port": listener.port,
         "Protocol": listener.protocol.as_str(),
-        "DefaultActions": [action(&listener.forward)],
+        "DefaultActions": [default_action(listener)],
     });
     match listener.protocol {
         Protocol::Http | Protocol::Tcp => {}
@@ -85,6 +85,15 @@ pub(super) fn describe_listener(listener: &ListenerDescription) -> Value {
         }
     }
     described
+}
+
+fn default_action(listener: &ListenerDescription) -> Value {
+    match listener.fixed_response {
+        Some(status) => {
+            json!({ "Type": "fixed-response", "FixedResponseConfig": { "StatusCode": status.to_string() } })
+        }
+        None => action(&listener.forward),
+    }
 }
 
 /// A forward to one target group carries its ARN twice; a weighted one only in its list.
@@ -145,7 +154,7 @@ pub(super) fn describe_rules_of(listener: &ListenerDescription) -> Vec<Value> {
         "RuleArn": default_rule(&listener.arn),
         "Priority": "default",
         "Conditions": [],
-        "Actions": [action(&listener.forward)],
+        "Actions": [default_action(listener)],
         "IsDefault": true,
     });
     let rules = listener.rules.iter().map(describe);
