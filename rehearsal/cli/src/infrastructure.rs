@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use local_aws::stacks::{Plan, PlannedService, Surroundings, TemplateFile, is_known};
@@ -12,16 +13,22 @@ use crate::play::{self, Data, Paths};
 use crate::progress::Output;
 use crate::scenario::custom_pipelines::{self, Pipeline};
 use crate::scenario::setting::{BLUE, Mode, Stacks};
-use crate::scenario::{MessageFormat, Scenario, quoted};
+use crate::scenario::{MessageFormat, Scenario, Step, quoted};
 
 /// The output that is a pipelines file.
 const PIPELINES: &str = "Pipelines";
 /// The outputs of lines such as `"Clusters=prod",`, which are parameters of Greenlight's own template.
 const GREENLIGHT: &str = "GreenlightParameters";
 
+/// The scenario of every template.
+const PLAYED: &str = "ship";
+/// ECS says of no deployment for certain when it has ended: schedules look, every five minutes.
+const UNTIL_LOOKED: Duration = Duration::from_secs(10 * 60);
+
 /// What the templates make, and what they print for Greenlight.
 pub(crate) struct Infrastructure {
     stacks: Stacks,
+    service: PlannedService,
     /// Parameters of Greenlight's template.
     greenlight: BTreeMap<String, String>,
     /// Properties that have no effect here, by the reason.
@@ -44,7 +51,11 @@ pub(crate) fn read(
         );
         return Ok(None);
     }
-    custom_pipelines::check_name(&playing.scenario)?;
+    ensure!(
+        playing.scenario == PLAYED,
+        "`{}` cannot be played in the world of templates, only `{PLAYED}`",
+        playing.scenario
+    );
     let files = files(&given.infrastructure)?;
     let surroundings = Surroundings {
         given: given.parameters.iter().cloned().collect(),
@@ -72,6 +83,7 @@ pub(crate) fn read(
     outputs_of_greenlight(root, &greenlight)
         .with_context(|| format!("in the output `{GREENLIGHT}`"))?;
     Ok(Some(Infrastructure {
+        service: service.clone(),
         without_effect: without_effect(&made),
         stacks: Stacks {
             has_hooks: service.has_hooks,
@@ -91,6 +103,13 @@ pub(crate) fn put(templates: Option<&Infrastructure>, scenario: &mut Scenario, o
     let files = templates.stacks.files.iter().map(|file| file.path.as_str());
     let files: Vec<&str> = files.collect();
     scenario.summary = format!("{}, in the stacks of {}", scenario.summary, quoted(&files));
+    if !templates.service.has_code_deploy {
+        // A migration before a rolling update, and its production gate behind it.
+        for _ in 0..2 {
+            scenario.steps.push(Step::Pass(UNTIL_LOOKED));
+            scenario.steps.push(Step::Settle);
+        }
+    }
     scenario.setting.stacks = Some(templates.stacks.clone());
     let parameters = templates.greenlight.clone();
     scenario.setting.parameters.extend(parameters);

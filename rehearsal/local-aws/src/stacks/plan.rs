@@ -49,6 +49,8 @@ pub struct PlannedService {
     pub cluster: String,
     pub name: String,
     pub has_hooks: bool,
+    /// Whether CodeDeploy deploys it.
+    pub has_code_deploy: bool,
     /// The containers of its stack's task definitions.
     pub containers: Vec<String>,
 }
@@ -272,6 +274,9 @@ impl Reading<'_> {
             self.plan.services.push(PlannedService {
                 cluster: cluster.rsplit('/').next().unwrap_or_default().to_owned(),
                 name: text("serviceName"),
+                has_code_deploy: members
+                    .get("deploymentController")
+                    .is_some_and(|controller| controller["type"] == "CODE_DEPLOY"),
                 has_hooks: hooks.is_some_and(|hooks| !hooks.is_empty()),
                 containers: Vec::new(),
             });
