@@ -1,10 +1,15 @@
 //! The world of a user's templates: nothing but what their stacks make, in the order of examples/infrastructure/README.md.
 
+use std::time::Duration;
+
 use local_aws::ecr::ImageSettings;
 use local_aws::stacks;
 use local_aws::world::{ListenerPorts, World, WorldSettings};
 
 use crate::scenario::setting::Stacks;
+
+/// Greenlight's schedules look at the first deployment of a service that ECS deploys, and tell of it, before anyone pushes.
+const UNTIL_LOOKED: Duration = Duration::from_secs(10 * 60);
 
 /// Leaves only what no template makes. The stand-in for the service has its settings from its image, because its task definition is
 /// the template's.
@@ -35,5 +40,7 @@ pub(super) async fn create(
         }
         surroundings = surroundings.with(&made);
     }
+    world.settled().await;
+    world.clock.sleep(UNTIL_LOOKED).await;
     Ok(())
 }

@@ -91,6 +91,7 @@ impl Plan {
         }
         reading.outputs();
         reading.plan.order = order;
+        reading.leave_out_consequences();
         match reading.problems.is_empty() {
             true => Ok(reading.plan),
             false => Err(reading.problems),
@@ -297,6 +298,19 @@ impl Reading<'_> {
         members
     }
 
+    /// What refers to a resource that is not read is no mistake of its own.
+    fn leave_out_consequences(&mut self) {
+        let unread = self.file.section("Resources").filter(|(_, resource)| {
+            let of_type = resource["Type"].as_str().unwrap_or_default();
+            Kind::parse(of_type).is_none()
+        });
+        for (logical_id, resource) in unread {
+            let of_type = resource["Type"].as_str().unwrap_or_default();
+            let about = format!("of `{logical_id}` (`{of_type}`)");
+            self.problems.retain(|problem| !problem.contains(&about));
+        }
+    }
+
     fn outputs(&mut self) {
         let outputs: Vec<(String, Value)> = self
             .file
@@ -313,7 +327,7 @@ impl Reading<'_> {
                 );
             }
             if let Err(error) = self.output(&name, &output, &path) {
-                self.refuse(&path, &format!("{error:#}"));
+                self.problems.push(format!("{error:#}"));
             }
         }
     }

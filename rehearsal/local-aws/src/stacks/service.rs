@@ -41,20 +41,43 @@ pub(super) async fn becomes_stable(world: &World, cluster: &str, name: &str) -> 
 }
 
 async fn first_deployment(world: &World, cluster: &str, name: &str) -> Result<(), String> {
-    let ended = |deployment: &&ServiceDeployment| deployment.status.has_ended();
-    let ended = world
-        .service_deployments
-        .until(|state| state.of_service(cluster, name).find(ended).cloned())
-        .await;
+    let mut reasons: Vec<String> = Vec::new();
+    let ended = loop {
+        // A rollback that finds nothing to return to has the last word, and the first one is the cause.
+        let is_news = |deployment: &&ServiceDeployment| {
+            let reason = deployment.status_reason.as_ref();
+            deployment.status.has_ended() || reason.is_some_and(|reason| !reasons.contains(reason))
+        };
+        let deployment = world
+            .service_deployments
+            .until(|state| state.of_service(cluster, name).find(is_news).cloned())
+            .await;
+        let reason = deployment.status_reason.clone();
+        reasons.extend(reason.filter(|reason| !reasons.contains(reason)));
+        if deployment.status.has_ended() {
+            break deployment;
+        }
+    };
     if ended.status == Status::Successful {
         return Ok(());
     }
-    let reason = ended.status_reason.as_deref().unwrap_or("it was stopped");
-    let failed = ended.hooks.iter().filter(|hook| match hook.status {
+    Err(format!(
+        "Resource handler returned message: \"Error occurred during operation 'ECS Deployment {}: {}'.\" \
+         (HandlerErrorCode: GeneralServiceException){}{}",
+        ended.status.as_str(),
+        reasons.join(" "),
+        answers(&ended),
+        said_by_ecs(world, cluster, name)
+    ))
+}
+
+/// What the hooks that failed answered.
+fn answers(deployment: &ServiceDeployment) -> String {
+    let failed = deployment.hooks.iter().filter(|hook| match hook.status {
         HookStatus::Failed | HookStatus::TimedOut => true,
         HookStatus::AwaitingAction | HookStatus::InProgress | HookStatus::Succeeded => false,
     });
-    let hooks = failed.map(|hook| {
+    let lines = failed.map(|hook| {
         let function = hook.target_arn.as_deref().unwrap_or_default();
         let function = function.rsplit(':').next().unwrap_or_default();
         let answer = hook.calls.last().map(|call| match &call.outcome {
@@ -62,19 +85,10 @@ async fn first_deployment(world: &World, cluster: &str, name: &str) -> Result<()
             Err(why) => why.clone(),
         });
         let answer = answer.unwrap_or_else(|| "it was not called".to_owned());
-        format!(
-            "\n  the hook at {} ({function}) {}: {answer}",
-            hook.stage.as_str(),
-            hook.status.as_str()
-        )
+        let (stage, status) = (hook.stage.as_str(), hook.status.as_str());
+        format!("\n  the hook at {stage} ({function}) {status}: {answer}")
     });
-    let hooks: String = hooks.collect();
-    Err(format!(
-        "Resource handler returned message: \"Error occurred during operation 'ECS Deployment {}: {reason}'.\" \
-         (HandlerErrorCode: GeneralServiceException){hooks}{}",
-        ended.status.as_str(),
-        said_by_ecs(world, cluster, name)
-    ))
+    lines.collect()
 }
 
 /// The newest events of the service, which say what its tasks lacked.

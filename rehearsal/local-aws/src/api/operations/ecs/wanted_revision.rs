@@ -48,7 +48,8 @@ pub(super) fn check_container(
     }
 }
 
-/// A task with an interface of its own is registered by its address, never by an instance. The sentence is AWS's.
+/// A task with an interface of its own is registered by its address, never by an instance, and any other task by its instance. The
+/// sentence is AWS's.
 pub(super) fn check_target_type(
     call: Call<'_>,
     revision: &Revision,
@@ -56,18 +57,18 @@ pub(super) fn check_target_type(
 ) -> Result<(), ApiError> {
     let groups = call.aws.load_balancers.target_groups();
     let mut groups = groups.iter();
-    let is_instance = groups.any(|group| {
-        group.arn == behind.target_group_arn && group.settings.target_type == "instance"
-    });
-    match is_instance && revision.network_mode() == "awsvpc" {
-        false => Ok(()),
-        true => Err(ApiError::new(
+    let group = groups.find(|group| group.arn == behind.target_group_arn);
+    let target_type = group.map_or("", |group| group.settings.target_type.as_str());
+    let mode = revision.network_mode();
+    match (target_type, mode == "awsvpc") {
+        ("instance", true) | ("ip", false) => Err(ApiError::new(
             "InvalidParameterException",
             format!(
-                "The provided target group {} has target type instance, which is incompatible with the awsvpc network mode \
+                "The provided target group {} has target type {target_type}, which is incompatible with the {mode} network mode \
                  specified in the task definition.",
                 behind.target_group_arn
             ),
         )),
+        (_, _) => Ok(()),
     }
 }
