@@ -407,11 +407,9 @@ fn told(services: usize, pipelines: usize, outcome: Outcome) -> Expectation {
         ),
     };
     Expectation::new(claim, move |record: &Record| {
-        // Not of the first deployment of a service that a template makes.
-        let is_of_run = |message: &&Message| message.at >= record.simulated.start;
         let mut found: Vec<String> = claims::once(record)
             .into_iter()
-            .filter(is_of_run)
+            .filter(|message| claims::is_about_an_image(record, message))
             .map(Message::outcome)
             .collect();
         let times = |outcome: &str| match outcome {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::ecs::keep;
-use crate::service_deployment::deployment::{HookStatus, ServiceDeployment};
+use crate::service_deployment::deployment::{HookStatus, Monitor, ServiceDeployment};
 use crate::service_deployment::status::Status;
+use crate::timeline::Event;
 use crate::world::World;
 
 /// How long CloudFormation waits for a service (CloudFormation Template Reference, `AWS::ECS::Service`).
@@ -41,34 +42,46 @@ pub(super) async fn becomes_stable(world: &World, cluster: &str, name: &str) -> 
 }
 
 async fn first_deployment(world: &World, cluster: &str, name: &str) -> Result<(), String> {
-    let mut reasons: Vec<String> = Vec::new();
-    let ended = loop {
-        // A rollback that finds nothing to return to has the last word, and the first one is the cause.
-        let is_news = |deployment: &&ServiceDeployment| {
-            let reason = deployment.status_reason.as_ref();
-            deployment.status.has_ended() || reason.is_some_and(|reason| !reasons.contains(reason))
-        };
-        let deployment = world
-            .service_deployments
-            .until(|state| state.of_service(cluster, name).find(is_news).cloned())
-            .await;
-        let reason = deployment.status_reason.clone();
-        reasons.extend(reason.filter(|reason| !reasons.contains(reason)));
-        if deployment.status.has_ended() {
-            break deployment;
-        }
-    };
+    let ended = |deployment: &&ServiceDeployment| deployment.status.has_ended();
+    let ended = world
+        .service_deployments
+        .until(|state| state.of_service(cluster, name).find(ended).cloned())
+        .await;
     if ended.status == Status::Successful {
         return Ok(());
     }
+    // As public reports quote it where the circuit breaker ended the deployment; otherwise inferred.
+    let operation = match ended.breaker {
+        Monitor::Triggered => "ECS Deployment Circuit Breaker was triggered".to_owned(),
+        Monitor::Disabled | Monitor::Monitoring | Monitor::MonitoringComplete => {
+            format!("ECS Deployment ended {}", ended.status.as_str())
+        }
+    };
+    let reasons = reasons(world, &ended.arn);
+    let reasons = reasons.iter().map(|reason| format!("\n  {reason}"));
     Err(format!(
-        "Resource handler returned message: \"Error occurred during operation 'ECS Deployment {}: {}'.\" \
-         (HandlerErrorCode: GeneralServiceException){}{}",
-        ended.status.as_str(),
-        reasons.join(" "),
+        "Resource handler returned message: \"Error occurred during operation '{operation}'.\" \
+         (HandlerErrorCode: GeneralServiceException){}{}{}",
+        reasons.collect::<String>(),
         answers(&ended),
         said_by_ecs(world, cluster, name)
     ))
+}
+
+/// Why a deployment ended as it did, the cause first: a rollback that finds nothing to return to has the last word.
+fn reasons(world: &World, arn: &str) -> Vec<String> {
+    let entries = world.timeline.entries().into_iter();
+    let reason = |event: Event| match event {
+        Event::DeploymentStatus {
+            deployment,
+            error: Some((_, reason)),
+            ..
+        } if deployment == arn => Some(reason),
+        _ => None,
+    };
+    let mut reasons: Vec<String> = entries.filter_map(|entry| reason(entry.event)).collect();
+    reasons.dedup();
+    reasons
 }
 
 /// What the hooks that failed answered.
