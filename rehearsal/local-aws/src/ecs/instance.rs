@@ -42,7 +42,10 @@ pub(crate) fn instance_for_tests(number: u32) -> ContainerInstance {
         cluster: "prod".to_owned(),
         ec2_instance_id: format!("i-{number}"),
         registered_at: SystemTime::UNIX_EPOCH,
-        resources: Resources::default(),
+        resources: Resources {
+            cpu: 2048,
+            memory: 3884,
+        },
         attributes: BTreeMap::new(),
         next_port: *EPHEMERAL.end(),
     }
