@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use local_aws::stacks::{Plan, Surroundings, TemplateFile, is_known};
+use local_aws::stacks::{Plan, Surroundings, TemplateFile, is_known, rows};
 use local_aws::template::Template;
 use rules::config::Config;
 
@@ -413,4 +413,18 @@ fn every_parameter_without_a_value_is_named_at_once() {
         assert_eq!(output.status.code(), Some(2), "{told}");
         assert!(told.contains(expected), "{told}");
     }
+}
+
+#[test]
+fn the_documents_say_which_properties_are_read() {
+    let documents = repository::text("docs/templates.md");
+    let missing: Vec<String> = rows()
+        .into_iter()
+        .filter(|row| !documents.contains(row))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "docs/templates.md lacks these rows:\n{}",
+        missing.join("\n")
+    );
 }

@@ -191,7 +191,7 @@ fn plan(files: &[TemplateFile], surroundings: &Surroundings) -> anyhow::Result<V
                 };
                 let problems = problems.join("\n  ");
                 bail!(
-                    "`{}` has {count}\n  {problems}\n(hint: docs/rehearsal.md says what is read of templates)",
+                    "`{}` has {count}\n  {problems}\n(hint: docs/templates.md says what is read of templates)",
                     file.path
                 );
             }

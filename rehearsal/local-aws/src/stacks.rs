@@ -21,3 +21,4 @@ pub use self::create::create;
 pub use self::file::TemplateFile;
 pub use self::plan::{Plan, PlannedService, is_known};
 pub use self::surroundings::Surroundings;
+pub use self::tables::rows;

@@ -44,6 +44,34 @@ pub(super) fn of(kind: Kind) -> (&'static [Property], Naming) {
     }
 }
 
+/// Every type with the properties that are read and those that have no effect here, as rows of a table for the documents.
+pub fn rows() -> Vec<String> {
+    let row = |kind: Kind| {
+        let (properties, _) = of(kind);
+        let quoted = |names: &[&str]| match names {
+            [] => "–".to_owned(),
+            names => format!("`{}`", names.join("`, `")),
+        };
+        let read = properties.iter().filter(|one| one.reason().is_none());
+        let read: Vec<&str> = read.map(|one| one.name).collect();
+        let mut reasons: Vec<&str> = properties.iter().filter_map(Property::reason).collect();
+        reasons.sort_unstable();
+        reasons.dedup();
+        let of_reason = |reason: &str| {
+            let named = properties.iter().filter(|one| one.reason() == Some(reason));
+            let named: Vec<&str> = named.map(|one| one.name).collect();
+            format!("{}: {reason}", quoted(&named))
+        };
+        let without: Vec<String> = reasons.into_iter().map(of_reason).collect();
+        let without = match without.is_empty() {
+            true => "–".to_owned(),
+            false => without.join("; "),
+        };
+        format!("| `{}` | {} | {without} |", kind.name(), quoted(&read))
+    };
+    Kind::ALL.into_iter().map(row).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
