@@ -209,8 +209,8 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         iam: iam.clone(),
     };
     let service_deployments = Arc::new(ServiceDeployments::new(context.clone(), uses));
-    let scheduler = Arc::new(Scheduler::new(context.clone(), iam.clone(), lambda.clone()));
     Ok(Aws {
+        scheduler: Arc::new(Scheduler::new(context.clone(), iam.clone(), lambda.clone())),
         context,
         iam,
         ecr,
@@ -224,7 +224,6 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         custom_buses: CustomBuses::new(template.custom_buses.clone()),
         sns: Sns::new(vec![template.topic_arn.clone()]),
         logs,
-        scheduler,
         secrets_manager,
         stack: stack(template, &clock),
         listener_ports: settings.listener_ports,

@@ -9,6 +9,36 @@ use super::kind::Kind;
 use super::names::{address, id, unknown};
 use crate::identity::{ACCOUNT, REGISTRY, arn};
 
+const OF_LOAD_BALANCERS: [&str; 5] = [
+    "Ref",
+    "LoadBalancerArn",
+    "DNSName",
+    "LoadBalancerFullName",
+    "CanonicalHostedZoneID",
+];
+
+/// The prefixes of ids, and the attribute that is the id beside `Ref`.
+const NETWORK_IDS: [(Kind, &str, &str); 8] = [
+    (Kind::InternetGateway, "igw", "InternetGatewayId"),
+    (Kind::LaunchTemplate, "lt", "LaunchTemplateId"),
+    (Kind::NatGateway, "nat", "NatGatewayId"),
+    (Kind::RouteTable, "rtb", "RouteTableId"),
+    (Kind::SecurityGroup, "sg", "GroupId"),
+    (Kind::Subnet, "subnet", "SubnetId"),
+    (Kind::Vpc, "vpc", "VpcId"),
+    (Kind::VpcEndpoint, "vpce", "Id"),
+];
+
+/// Attributes that have the value of a member: the attribute, and the member.
+const AS_GIVEN: [(Kind, &str, &str); 6] = [
+    (Kind::LoadBalancer, "LoadBalancerName", "Name"),
+    (Kind::SecurityGroup, "VpcId", "VpcId"),
+    (Kind::Service, "Name", "serviceName"),
+    (Kind::Subnet, "VpcId", "VpcId"),
+    (Kind::TargetGroup, "TargetGroupName", "Name"),
+    (Kind::Vpc, "CidrBlock", "CidrBlock"),
+];
+
 /// By name; `Ref` is the value of `Ref`.
 pub(super) type Attributes = BTreeMap<String, Value>;
 
@@ -23,14 +53,31 @@ pub(super) fn before(
         let value = members.get(name).and_then(Value::as_str);
         value.unwrap_or_default().to_owned()
     };
+    let mut known = own(kind, stack, logical_id, &member);
+    // Attributes that are members as they are.
+    for (of, attribute, from) in AS_GIVEN {
+        if of == kind {
+            known.push((attribute, member(from)));
+        }
+    }
+    let text = |(name, value): (&str, String)| (name.to_owned(), json!(value));
+    known.into_iter().map(text).collect()
+}
+
+/// Those that do not simply have the value of a member.
+fn own(
+    kind: Kind,
+    stack: &str,
+    logical_id: &str,
+    member: &dyn Fn(&str) -> String,
+) -> Vec<(&'static str, String)> {
     let name = || kind.name_member().map(member).unwrap_or_default();
-    let new = |prefix: &str| id(prefix, stack, logical_id);
     let role = |what: &str, name: &str| format!("arn:aws:iam::{ACCOUNT}:{what}/{name}");
     let made = |attributes: &[&'static str]| {
         let unknown = |name: &&'static str| (*name, unknown(logical_id, name));
         attributes.iter().map(unknown).collect::<Vec<_>>()
     };
-    let known: Vec<(&'static str, String)> = match kind {
+    match kind {
         Kind::Alarm => vec![
             ("Ref", name()),
             ("Arn", arn("cloudwatch", &format!("alarm:{}", name()))),
@@ -42,41 +89,19 @@ pub(super) fn before(
             ("Ref", name()),
             ("Arn", arn("ecs", &format!("cluster/{}", name()))),
         ],
-        Kind::Eip => vec![
-            ("Ref", address(stack, logical_id)),
-            ("PublicIp", address(stack, logical_id)),
-            ("AllocationId", new("eipalloc")),
-        ],
         Kind::InstanceProfile => vec![("Ref", name()), ("Arn", role("instance-profile", &name()))],
-        Kind::InternetGateway => vec![("Ref", new("igw")), ("InternetGatewayId", new("igw"))],
-        Kind::LaunchTemplate => vec![
-            ("Ref", new("lt")),
-            ("LaunchTemplateId", new("lt")),
-            ("LatestVersionNumber", "1".to_owned()),
-            ("DefaultVersionNumber", "1".to_owned()),
-        ],
         Kind::Listener => made(&["Ref", "ListenerArn"]),
         Kind::ListenerRule => made(&["Ref", "RuleArn"]),
-        Kind::LoadBalancer => {
-            let mut attributes = made(&[
-                "Ref",
-                "LoadBalancerArn",
-                "DNSName",
-                "LoadBalancerFullName",
-                "CanonicalHostedZoneID",
-            ]);
-            attributes.push(("LoadBalancerName", name()));
-            attributes
-        }
+        Kind::LoadBalancer => made(&OF_LOAD_BALANCERS),
         Kind::LogGroup => vec![
             ("Ref", name()),
             ("Arn", arn("logs", &format!("log-group:{}:*", name()))),
         ],
-        Kind::NatGateway => vec![("Ref", new("nat")), ("NatGatewayId", new("nat"))],
         Kind::OidcProvider => {
-            let url = member("Url");
-            let host = url.trim_start_matches("https://").to_owned();
-            let provider = role("oidc-provider", &host);
+            let provider = role(
+                "oidc-provider",
+                member("Url").trim_start_matches("https://"),
+            );
             vec![("Ref", provider.clone()), ("Arn", provider)]
         }
         Kind::Repository => vec![
@@ -86,53 +111,58 @@ pub(super) fn before(
         ],
         Kind::Role => {
             let path = member("Path");
-            let below = path.trim_start_matches('/');
-            vec![
-                ("Ref", name()),
-                ("Arn", role("role", &format!("{below}{}", name()))),
-            ]
+            let below = format!("{}{}", path.trim_start_matches('/'), name());
+            vec![("Ref", name()), ("Arn", role("role", &below))]
         }
-        Kind::Route
-        | Kind::SecurityGroupEgress
-        | Kind::SecurityGroupIngress
-        | Kind::SubnetRouteTableAssociation
-        | Kind::VpcGatewayAttachment => vec![("Ref", new("r"))],
-        Kind::RouteTable => vec![("Ref", new("rtb")), ("RouteTableId", new("rtb"))],
-        Kind::SecurityGroup => vec![
-            ("Ref", new("sg")),
-            ("GroupId", new("sg")),
-            ("VpcId", member("VpcId")),
-        ],
         Kind::Service => {
             let cluster = member("cluster");
             let cluster = cluster.rsplit('/').next().unwrap_or_default();
             let service = arn("ecs", &format!("service/{cluster}/{}", name()));
-            vec![
-                ("Ref", service.clone()),
-                ("ServiceArn", service),
-                ("Name", name()),
-            ]
+            vec![("Ref", service.clone()), ("ServiceArn", service)]
         }
-        Kind::Subnet => vec![
-            ("Ref", new("subnet")),
-            ("SubnetId", new("subnet")),
-            ("VpcId", member("VpcId")),
-        ],
-        Kind::TargetGroup => {
-            let mut attributes = made(&["Ref", "TargetGroupArn", "TargetGroupFullName"]);
-            attributes.push(("TargetGroupName", name()));
-            attributes
-        }
+        Kind::TargetGroup => made(&["Ref", "TargetGroupArn", "TargetGroupFullName"]),
         Kind::TaskDefinition => made(&["Ref", "TaskDefinitionArn"]),
-        Kind::Vpc => vec![
-            ("Ref", new("vpc")),
-            ("VpcId", new("vpc")),
-            ("CidrBlock", member("CidrBlock")),
-        ],
-        Kind::VpcEndpoint => vec![("Ref", new("vpce")), ("Id", new("vpce"))],
-    };
-    let text = |(name, value): (&str, String)| (name.to_owned(), json!(value));
-    known.into_iter().map(text).collect()
+        Kind::Eip
+        | Kind::InternetGateway
+        | Kind::LaunchTemplate
+        | Kind::NatGateway
+        | Kind::Route
+        | Kind::RouteTable
+        | Kind::SecurityGroup
+        | Kind::SecurityGroupEgress
+        | Kind::SecurityGroupIngress
+        | Kind::Subnet
+        | Kind::SubnetRouteTableAssociation
+        | Kind::Vpc
+        | Kind::VpcEndpoint
+        | Kind::VpcGatewayAttachment => of_network(kind, stack, logical_id),
+    }
+}
+
+/// The attributes of networks, whose ids follow from their names.
+fn of_network(kind: Kind, stack: &str, logical_id: &str) -> Vec<(&'static str, String)> {
+    if kind == Kind::Eip {
+        let address = address(stack, logical_id);
+        return vec![
+            ("Ref", address.clone()),
+            ("PublicIp", address),
+            ("AllocationId", id("eipalloc", stack, logical_id)),
+        ];
+    }
+    let (prefix, attribute) = NETWORK_IDS
+        .into_iter()
+        .find(|(of, _, _)| *of == kind)
+        .map_or(("r", None), |(_, prefix, attribute)| {
+            (prefix, Some(attribute))
+        });
+    let new = id(prefix, stack, logical_id);
+    let mut known = vec![("Ref", new.clone())];
+    known.extend(attribute.map(|attribute| (attribute, new)));
+    if kind == Kind::LaunchTemplate {
+        let versions = ["LatestVersionNumber", "DefaultVersionNumber"];
+        known.extend(versions.map(|name| (name, "1".to_owned())));
+    }
+    known
 }
 
 /// The attributes of a made resource that only its API's answer has.

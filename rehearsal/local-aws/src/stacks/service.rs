@@ -71,13 +71,15 @@ async fn first_deployment(world: &World, cluster: &str, name: &str) -> Result<()
 /// Why a deployment ended as it did, the cause first: a rollback that finds nothing to return to has the last word.
 fn reasons(world: &World, arn: &str) -> Vec<String> {
     let entries = world.timeline.entries().into_iter();
-    let reason = |event: Event| match event {
-        Event::DeploymentStatus {
-            deployment,
-            error: Some((_, reason)),
-            ..
-        } if deployment == arn => Some(reason),
-        _ => None,
+    let reason = |event: Event| {
+        let Event::DeploymentStatus {
+            deployment, error, ..
+        } = event
+        else {
+            return None;
+        };
+        let (_, reason) = error.filter(|_| deployment == arn)?;
+        Some(reason)
     };
     let mut reasons: Vec<String> = entries.filter_map(|entry| reason(entry.event)).collect();
     reasons.dedup();
