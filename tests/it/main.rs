@@ -7,6 +7,7 @@
 //! - `events`: every sample event is read or refused as its name says, and wakes the functions that it should.
 //! - `functions`: single invocations of the real binaries, with something happening between two of their calls.
 //! - `hostile`: events broken in every place and the fuzz targets' corpus, through the parsers and the real binaries.
+//! - `infrastructure`: CloudFormation templates are made in the rehearsal, and mistakes in them are found there.
 //! - `permissions`: every permission of the template is needed by some scenario.
 //! - `pipelines`: the configuration that ships is right, and so is everything that its comments say.
 //! - `readme`: the README's excerpts are of what rehearsals print.
@@ -29,6 +30,7 @@ mod documents;
 mod events;
 mod functions;
 mod hostile;
+mod infrastructure;
 mod permissions;
 mod pipelines;
 mod readme;

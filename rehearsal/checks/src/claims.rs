@@ -16,7 +16,9 @@ pub use deployments::{
     LIFECYCLE_EVENTS, all_succeeded, called_alone, ended, failed, migrated_before_test_traffic,
     of_pushes, pinned_in, started, taken_back,
 };
-pub use messages::{bus_events, events_come_twice, message_says, messages, once};
+pub use messages::{
+    bus_events, events_come_twice, is_about_an_image, message_says, messages, once,
+};
 pub use parameters::parameter_was;
 pub use service_deployments::{
     AFTER_ROLLING_UPDATE, STAGES, ended_at, ended_because, engines, hook_answered,

@@ -2,6 +2,7 @@
 
 pub(crate) mod crashing;
 mod honoured;
+pub(crate) mod infrastructure;
 pub(crate) mod programs;
 pub(crate) mod saved;
 pub(crate) mod scale;
@@ -16,6 +17,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use local_aws::fault::Planned;
 
 use self::crashing::Crashing;
+use self::infrastructure::GivenInfrastructure;
 use self::programs::GivenPrograms;
 use self::saved::{Check, Report};
 use self::scale::Scale;
@@ -36,6 +38,7 @@ Examples:
   cargo rehearse --list                                   all scenarios
   cargo rehearse --event events/start-deployment/push.json
   cargo rehearse --pipelines config/pipelines.toml        your pipelines; the sample service stands in for your services
+  cargo rehearse --infrastructure service.yaml            your CloudFormation templates, and a push into what they make
   cargo rehearse --pipelines own.toml --program web=./server    your own application, which listens at $PORT
   cargo rehearse ship --json | jq .production             the record of the run, for programs
   cargo rehearse ship --without run-migration:ecs:RunTask  without one of the template's permissions
@@ -53,7 +56,7 @@ Options may precede or follow a command's name; `cargo rehearse COMMAND --help` 
 Exit status:
   0  the run met all expectations of the scenario
   1  it did not, or the rehearsal could not be played
-  2  wrong usage: an option that the command does not take, an invalid pipelines or event file, a file that cannot be
+  2  wrong usage: an option that the command does not take, an invalid pipelines, event or template file, a file that cannot be
      written; nothing was played";
 
 /// Rehearses a whole deployment on this machine: AWS is simulated, and the functions are the ones that ship.
@@ -68,10 +71,12 @@ pub(crate) struct Arguments {
 }
 
 /// What `--list` excludes: it plays nothing, and only needs the workspace.
-const LIST_ALONE: [&str; 13] = [
+const LIST_ALONE: [&str; 15] = [
     "scenario",
     "event",
     "pipelines",
+    "infrastructure",
+    "parameters",
     "programs",
     "json",
     "report",
@@ -101,6 +106,9 @@ pub(crate) struct Playing {
 
     #[command(flatten)]
     pub(crate) custom: CustomPipelines,
+
+    #[command(flatten)]
+    pub(crate) infrastructure: GivenInfrastructure,
 
     #[command(flatten)]
     pub(crate) programs: GivenPrograms,
@@ -235,6 +243,7 @@ impl Arguments {
         self.command.is_none()
             && playing.event.is_none()
             && playing.custom.pipelines.is_none()
+            && playing.infrastructure.infrastructure.is_empty()
             && playing.programs.programs.is_empty()
             && playing.faults.is_empty()
             && otherwise.assume.is_empty()

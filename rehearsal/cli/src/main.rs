@@ -4,6 +4,7 @@ mod binaries;
 mod command;
 mod crashes;
 mod gather;
+mod infrastructure;
 mod pipelines_file;
 mod play;
 mod progress;
@@ -104,7 +105,7 @@ fn refuse(error: &anyhow::Error, code: ExitCode) -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
     // Mistakes in the arguments are reported before anything is built or played.
-    let given = Given::read(arguments).map_err(Ended::WrongUsage)?;
+    let mut given = Given::read(arguments).map_err(Ended::WrongUsage)?;
     let play = match &arguments.command {
         Some(Command::Check(check)) => {
             // A binary far from its workspace still judges the invariants.
@@ -119,6 +120,8 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
         Some(Command::Storm(storming)) => Play::Storm(storming),
     };
     let root = root(arguments.build()).map_err(Ended::WrongUsage)?;
+    let stacks = infrastructure::read(&arguments.playing, &root, &mut given.pipelines);
+    let stacks = stacks.map_err(Ended::WrongUsage)?;
     let catalogue = match &play {
         // Custom pipelines bring their own scenarios.
         Play::Scenario if given.pipelines.is_some() => Catalogue::default(),
@@ -144,7 +147,8 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
         wire: arguments.wire().cloned(),
     };
     check(arguments, &given, &paths).await?;
-    let scenario = chosen(&play, arguments, &given, &catalogue).map_err(Ended::WrongUsage)?;
+    let mut scenario = chosen(&play, arguments, &given, &catalogue).map_err(Ended::WrongUsage)?;
+    infrastructure::put(stacks.as_ref(), &mut scenario, &output(arguments.json()));
     play_command(play, arguments, scenario, &catalogue, given.report, &paths)
         .await
         .map_err(Ended::Failed)

@@ -10,6 +10,7 @@ pub(crate) mod person;
 pub(crate) mod published;
 mod registry;
 mod service_deployments;
+mod stacks;
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
@@ -28,7 +29,7 @@ use local_aws::identity::Location;
 use local_aws::lambda::external::Place;
 use local_aws::template::Template;
 use local_aws::timeline::ListenerKind;
-use local_aws::world::{World, WorldSettings};
+use local_aws::world::{ListenerPorts, World, WorldSettings};
 
 use record::{Record, Seen};
 
@@ -82,6 +83,15 @@ impl Data {
         bail!(
             "`{name}-…` exists {FOLDERS_TRIED} times in the folder for temporary files (hint: remove them)"
         )
+    }
+}
+
+impl Data {
+    /// Writes a file into the folder and returns its path.
+    pub(crate) fn write(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+        let file = self.0.join(name);
+        std::fs::write(&file, text).with_context(|| format!("write `{}`", file.display()))?;
+        Ok(file)
     }
 }
 
@@ -359,7 +369,7 @@ pub(crate) async fn start_world(
     let sample_service = paths.binaries.join(SAMPLE_SERVICE);
     let entries = custom_pipelines::read(&text);
     first_migration::migrate(setting, &entries, &sample_service, data).await?;
-    let world = World::start(WorldSettings {
+    let mut settings = WorldSettings {
         template,
         assumptions: setting.assumptions.clone(),
         without: setting.without.clone(),
@@ -378,8 +388,16 @@ pub(crate) async fn start_world(
         pace: setting.pace,
         faults: setting.faults.clone(),
         secrets: setting.secrets.clone(),
-    })
-    .await?;
+        listener_ports: ListenerPorts::AsAsked,
+        image_environment: BTreeMap::new(),
+    };
+    if let Some(stacks) = &setting.stacks {
+        stacks::prepare(&mut settings);
+        let world = World::start(settings).await?;
+        stacks::create(&world, stacks, &setting.images).await?;
+        return Ok(world);
+    }
+    let world = World::start(settings).await?;
     if setting.has_network() {
         addressed(&file, &world, setting)?;
     }
@@ -412,15 +430,10 @@ fn pipelines(scenario: &Scenario, root: &Path, data: &Data) -> anyhow::Result<Pa
         (None, Pipelines::File(file)) => return Ok(root.join(file)),
         (None, Pipelines::Text(text)) => text.clone(),
     };
-    let write = |name: &str, text: &str| {
-        let file = data.0.join(name);
-        std::fs::write(&file, text).with_context(|| format!("write `{}`", file.display()))?;
-        Ok::<_, anyhow::Error>(file)
-    };
     if has_tls {
-        write(AUTHORITY_FILE, AUTHORITY)?;
+        data.write(AUTHORITY_FILE, AUTHORITY)?;
     }
-    write("pipelines.toml", &rewritten)
+    data.write("pipelines.toml", &rewritten)
 }
 
 /// Writes a service's addresses in place of `http://test.SERVICE.invalid` and `http://production.SERVICE.invalid`: which ports they

@@ -12,7 +12,7 @@ use crate::codedeploy::{self, CodeDeploy};
 use crate::context::Context;
 use crate::ecr::Ecr;
 use crate::ecs::{self, Ecs};
-use crate::elb::{ListenerDescription, LoadBalancers, listener_of};
+use crate::elb::{ListenerDescription, ListenerPorts, LoadBalancers, listener_of};
 use crate::events::{CustomBuses, EventBus};
 use crate::iam::{Iam, Removal};
 use crate::lambda::Lambda;
@@ -65,6 +65,8 @@ pub struct Aws {
     pub ssm: Ssm,
     /// The template's stack, as CloudFormation has it.
     pub stack: Stack,
+    /// The ports of listeners that CreateListener makes.
+    pub listener_ports: ListenerPorts,
     pub(crate) endpoint: String,
 }
 
@@ -162,7 +164,8 @@ impl Aws {
             (None, ListenerKind::Production) => {
                 let listeners = self.load_balancers.listeners().into_iter();
                 let mut serving = listeners.filter(|listener| {
-                    let mut parts = listener.forward.iter();
+                    let rules = listener.rules.iter().flat_map(|rule| &rule.forward);
+                    let mut parts = listener.forward.iter().chain(rules);
                     parts.any(|part| part.target_group_arn == group)
                 });
                 serving.next().map(|listener| listener.arn)

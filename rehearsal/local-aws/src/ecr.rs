@@ -137,18 +137,24 @@ pub struct Repositories {
 
 impl Repositories {
     pub fn new(repositories: Vec<RepositorySettings>, now: SystemTime) -> Repositories {
-        let create = |settings: RepositorySettings| Repository {
-            registry: settings.registry,
-            name: settings.name,
-            tags: settings.tags,
-            created_at: now,
-            images: Vec::new(),
-            policy: None,
-            lifecycle: None,
-        };
+        let create = |settings| Repository::new(settings, now);
         Repositories {
             repositories: Mutex::new(repositories.into_iter().map(create).collect()),
         }
+    }
+
+    /// Creates a repository, as CreateRepository does. Fails with its sentence if the registry has it already.
+    pub fn create(&self, settings: RepositorySettings, now: SystemTime) -> Result<(), String> {
+        let mut repositories = self.lock();
+        let (registry, name) = (&settings.registry, &settings.name);
+        if repositories.iter().any(|known| known.is(registry, name)) {
+            return Err(format!(
+                "The repository with name '{name}' already exists in the registry with id '{}'",
+                registry.account
+            ));
+        }
+        repositories.push(Repository::new(settings, now));
+        Ok(())
     }
 
     pub fn repositories(&self) -> Vec<Repository> {
@@ -280,6 +286,18 @@ impl Repositories {
 }
 
 impl Repository {
+    fn new(settings: RepositorySettings, now: SystemTime) -> Repository {
+        Repository {
+            registry: settings.registry,
+            name: settings.name,
+            tags: settings.tags,
+            created_at: now,
+            images: Vec::new(),
+            policy: None,
+            lifecycle: None,
+        }
+    }
+
     pub fn arn(&self) -> String {
         self.registry
             .arn("ecr", &format!("repository/{}", self.name))

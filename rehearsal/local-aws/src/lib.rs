@@ -31,6 +31,7 @@ pub mod secrets_manager;
 pub mod service_deployment;
 pub mod sns;
 pub mod ssm;
+pub mod stacks;
 mod stamp;
 pub mod template;
 pub mod timeline;

@@ -45,6 +45,8 @@ pub struct Programs {
 pub struct Executables {
     pub sample_service: PathBuf,
     pub programs: Programs,
+    /// What every image of the sample service has as its ENV, beside what it states itself.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// The image of a container, as its program sees it.

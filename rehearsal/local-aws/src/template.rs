@@ -2,8 +2,10 @@
 //! resolved.
 
 mod buses;
-mod intrinsics;
+mod functions;
+pub(crate) mod intrinsics;
 mod keys;
+pub(crate) mod parameters;
 mod roles;
 pub(crate) mod yaml;
 
@@ -90,6 +92,8 @@ pub struct Template {
     pub parameters: BTreeMap<String, String>,
     /// ARN of the outcome topic, as passed to the functions.
     pub topic_arn: String,
+    /// Its outputs, by name.
+    pub outputs: BTreeMap<String, String>,
     /// The KMS keys of topics and queues, by their ARNs. AWS-managed keys require no permission and are omitted.
     pub keys: BTreeMap<String, String>,
     /// The policy of the default event bus.
@@ -181,6 +185,15 @@ impl Template {
         }
         template.principals = roles::principals(&scope, &with_roles)?;
         template.topic_arn = topic_arn(&template.functions)?;
+        for (name, output) in scope.written("Outputs").into_iter().flatten() {
+            if scope.is_made(output)? {
+                let value = scope.resolve(&output["Value"], &format!("Outputs.{name}.Value"))?;
+                let value = value.as_ref().and_then(Value::as_str);
+                template
+                    .outputs
+                    .extend(value.map(|value| (name.clone(), value.to_owned())));
+            }
+        }
         Ok(template)
     }
 }

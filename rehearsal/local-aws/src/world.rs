@@ -43,6 +43,7 @@ pub use self::settings::{
 pub use crate::api::ledger::AwsCall;
 pub use crate::aws::{Aws, DeploymentRecord};
 pub use crate::ecr::{RepositorySettings, TagMutability};
+pub use crate::elb::ListenerPorts;
 pub use crate::secrets_manager::{KmsKey, SecretSettings};
 pub use crate::sns::Message;
 
@@ -131,6 +132,11 @@ impl World {
         self.api.calls()
     }
 
+    /// Stores an image without an event, as one that was pushed before anyone listened.
+    pub fn lay(&self, image: &ImageSettings) -> anyhow::Result<()> {
+        seed::lay(&self.aws, image, &image.image(self.clock.now()))
+    }
+
     /// Pushes an image: one completed push, with its event, for each tag, or one without a tag. Existing images are not
     /// changed. Returns the digest.
     pub fn push(&self, image: &ImageSettings) -> Result<String, PushRefused> {
@@ -203,9 +209,9 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         lambda: lambda.clone(),
         iam: iam.clone(),
     };
-    let scheduler = Arc::new(Scheduler::new(context.clone(), iam.clone(), lambda.clone()));
     Ok(Aws {
         service_deployments: Arc::new(ServiceDeployments::new(context.clone(), uses)),
+        scheduler: Arc::new(Scheduler::new(context.clone(), iam.clone(), lambda.clone())),
         ssm: Ssm::new(context.clone()),
         context,
         iam,
@@ -219,9 +225,9 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         custom_buses: CustomBuses::new(template.custom_buses.clone()),
         sns: Sns::new(vec![template.topic_arn.clone()]),
         logs,
-        scheduler,
         secrets_manager,
         stack: stack(template, &clock),
+        listener_ports: settings.listener_ports,
         endpoint,
     })
 }

@@ -81,6 +81,12 @@ pub fn once(record: &Record) -> Vec<&Message> {
     messages
 }
 
+/// Whether a message is about an image of the run, and not about the first deployment of a service that a template makes.
+pub fn is_about_an_image(record: &Record, message: &Message) -> bool {
+    let body: Value = serde_json::from_str(&message.body).unwrap_or_default();
+    message.at >= record.simulated.start && !body["image"].is_null()
+}
+
 /// Whether two messages report the same outcome. A later message may list longer steps and more of the log.
 fn is_repeated(before: &Message, message: &Message) -> bool {
     let about = |message: &Message| {

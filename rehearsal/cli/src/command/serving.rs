@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail, ensure};
 use axum::http::Uri;
 use local_aws::lambda::external::Place;
 
+use super::infrastructure::given_parameter;
 use super::programs::GivenPrograms;
 use super::shared::{Build, CustomPipelines, Otherwise, Recording};
 
@@ -80,12 +81,6 @@ pub(crate) struct Serving {
 pub(crate) struct ExternalFunction {
     pub(crate) name: String,
     pub(crate) place: Place,
-}
-
-fn given_parameter(given: &str) -> Result<(String, String), String> {
-    let parts = given.split_once('=');
-    let (name, value) = parts.ok_or_else(|| "expected NAME=VALUE".to_owned())?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn given_external(given: &str) -> Result<ExternalFunction, String> {

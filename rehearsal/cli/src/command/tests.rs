@@ -233,20 +233,21 @@ fn wrong_usage_is_told_with_status_2() {
 }
 
 /// Every option, with a value for it, and the commands that use it: `NAME` is a scenario.
-const HONOURED: [(&str, &str, &str); 28] = [
+const HONOURED: [(&str, &str, &str); 29] = [
     ("--assume", "all", "NAME scale serve crashes"),
     ("--binaries", "here", "NAME scale serve crashes storm"),
     ("--call", "ecs:RunTask", "crashes"),
     ("--dwell", "20", "NAME"),
     ("--event", "push.json", "NAME"),
     ("--function", "", "serve crashes"),
+    ("--infrastructure", "service.yaml", "NAME"),
     ("--jobs", "2", "crashes storm"),
     ("--json", "", "NAME scale crashes storm check"),
     ("--list", "", "NAME"),
     ("--fault", "", "NAME crashes"),
     ("--observe", "", "serve"),
     ("--output", "page.html", "report"),
-    ("--parameter", "Clusters=prod", "serve"),
+    ("--parameter", "Clusters=prod", "NAME serve"),
     ("--pipelines", "own.toml", "NAME serve"),
     ("--port", "0", "serve"),
     ("--profile", "dev", "NAME scale serve crashes storm"),

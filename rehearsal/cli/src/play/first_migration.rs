@@ -20,6 +20,14 @@ pub(super) async fn migrate(
     sample_service: &Path,
     data: &Data,
 ) -> anyhow::Result<()> {
+    // Hooks migrate in the first deployment too.
+    if setting
+        .stacks
+        .as_ref()
+        .is_some_and(|stacks| stacks.has_hooks)
+    {
+        return Ok(());
+    }
     for service in &setting.services {
         let custom = custom(setting, service, pipelines, data)?;
         let container = custom.unwrap_or_else(|| Container {

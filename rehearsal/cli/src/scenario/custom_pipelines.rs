@@ -409,6 +409,7 @@ fn told(services: usize, pipelines: usize, outcome: Outcome) -> Expectation {
     Expectation::new(claim, move |record: &Record| {
         let mut found: Vec<String> = claims::once(record)
             .into_iter()
+            .filter(|message| claims::is_about_an_image(record, message))
             .map(Message::outcome)
             .collect();
         let times = |outcome: &str| match outcome {

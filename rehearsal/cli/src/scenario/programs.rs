@@ -30,8 +30,10 @@ pub(crate) fn check(scenario: &Scenario, programs: &Programs) -> anyhow::Result<
 pub(crate) fn put(scenario: &mut Scenario, programs: Programs, pipelines: Option<&[Pipeline]>) {
     let names = programs.by_container.keys().map(String::as_str);
     let names: Vec<&str> = names.collect();
-    let told = format!("programs of yours run in {}", quoted(&names));
-    scenario.summary = scenario.summary.replace(STAND_IN, &told);
+    if !names.is_empty() {
+        let told = format!("programs of yours run in {}", quoted(&names));
+        scenario.summary = scenario.summary.replace(STAND_IN, &told);
+    }
     for service in &mut scenario.setting.services {
         let Some(pipelines) = pipelines else { continue };
         let serving = &service.settings_before().load_balanced.0;

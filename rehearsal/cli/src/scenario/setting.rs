@@ -14,6 +14,7 @@ use local_aws::fault::Planned;
 use local_aws::iam::Removal;
 use local_aws::identity::{Location, sha256_hex};
 use local_aws::program::Programs;
+use local_aws::stacks::{Surroundings, TemplateFile};
 use local_aws::world::{
     ContainerSettings, DeployedBy, HealthCheck, RepositorySettings, SecretSettings,
     ServiceSettings, TestListener,
@@ -69,6 +70,18 @@ pub(crate) struct Setting {
     pub(crate) broken_unseen: Vec<String>,
     /// Programs of the user's, by container.
     pub(crate) programs: Programs,
+    /// The templates of the user's that make repositories and services, which are then not made otherwise.
+    pub(crate) stacks: Option<Stacks>,
+}
+
+/// Stacks of a user's templates.
+#[derive(Debug, Clone)]
+pub(crate) struct Stacks {
+    /// In the order in which they are made.
+    pub(crate) files: Vec<TemplateFile>,
+    pub(crate) surroundings: Surroundings,
+    /// Whether hooks migrate in the first deployment of the service.
+    pub(crate) has_hooks: bool,
 }
 
 /// A function that the template does not declare.
@@ -154,6 +167,7 @@ impl Setting {
             secrets: Vec::new(),
             broken_unseen: Vec::new(),
             programs: Programs::default(),
+            stacks: None,
         }
     }
 

@@ -122,6 +122,7 @@ impl Step {
             | Step::EndWait { .. }
             | Step::Register { .. }
             | Step::Try(_)
+            | Step::PutParameter { .. }
             | Step::Desire { .. }
             | Step::KeepPath { .. }
             | Step::Forge { .. }

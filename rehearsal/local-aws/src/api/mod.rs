@@ -28,12 +28,14 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use self::error::ApiError;
 use self::input::Input;
 use self::ledger::{AwsCall, Ledger};
 use self::operation::{Call, Outcome};
 use self::request::Request;
+use self::service::Service;
 use self::throttle::Throttle;
 use self::wire::Wire;
 use crate::aws::Aws;
@@ -76,6 +78,23 @@ impl Api {
     pub(crate) fn keep_no_history(&self) {
         self.ledger.keep_no_history();
         self.faults.keep_no_history();
+    }
+
+    /// Calls an operation as CloudFormation does, with the rights of the stack's owner.
+    pub(crate) async fn call(
+        &self,
+        service: Service,
+        operation: &str,
+        members: Value,
+    ) -> Result<Value, ApiError> {
+        let request = Request {
+            service,
+            operation: operation.to_owned(),
+            members,
+            region: None,
+        };
+        let outcome = self.handle(&request, None, None).await;
+        outcome.map(|reply| reply.body)
     }
 
     /// Carries a call out; `function` and `session` are those of its caller, if it is a function.

@@ -17,11 +17,38 @@ use crate::stamp::epoch_seconds;
 
 /// RunTask's failure reason when Fargate has no capacity.
 const NO_FARGATE: &str = "Capacity is unavailable at this time. Please try again later or in a different availability zone";
-/// The CPU units and MiB of a container instance: two processors, and 4 GiB less the system's share.
-const INSTANCE: Resources = Resources {
-    cpu: 2048,
-    memory: 3884,
-};
+/// An instance type with its CPU units, 1024 for each processor, and the MiB that it has for tasks: its memory less the system's
+/// share, which is inferred from that of a `t3.medium`, 212 MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstanceType {
+    pub name: &'static str,
+    resources: Resources,
+}
+
+const fn instance_type(name: &'static str, cpu: u64, memory: u64) -> InstanceType {
+    InstanceType {
+        name,
+        resources: Resources { cpu, memory },
+    }
+}
+
+/// The instance types that clusters can have here (EC2 User Guide, "Amazon EC2 instance types").
+pub const INSTANCE_TYPES: [InstanceType; 12] = [
+    instance_type("t3.micro", 2048, 812),
+    instance_type("t3.small", 2048, 1836),
+    instance_type("t3.medium", 2048, 3884),
+    instance_type("t3.large", 2048, 7980),
+    instance_type("t3.xlarge", 4096, 16_172),
+    instance_type("t4g.micro", 2048, 812),
+    instance_type("t4g.small", 2048, 1836),
+    instance_type("t4g.medium", 2048, 3884),
+    instance_type("t4g.large", 2048, 7980),
+    instance_type("m5.large", 2048, 7980),
+    instance_type("m6i.large", 2048, 7980),
+    instance_type("c5.large", 2048, 3884),
+];
+/// The type of the instances of a cluster that no template makes.
+pub const USUAL_INSTANCE: InstanceType = INSTANCE_TYPES[2];
 
 /// Where the tasks of a service run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +146,11 @@ impl Ecs {
 }
 
 /// Adds container instances to a cluster that has none.
-pub fn register_instances(ecs: &Ecs, cluster: &str, count: usize) {
+pub fn register_instances(ecs: &Ecs, cluster: &str, count: usize, of_type: InstanceType) {
+    let architecture = match of_type.name.starts_with("t4g") {
+        true => "arm64",
+        false => "x86_64",
+    };
     let now = ecs.context.clock.now();
     ecs.write(|state| {
         if state.instances_of(cluster).next().is_some() {
@@ -129,9 +160,8 @@ pub fn register_instances(ecs: &Ecs, cluster: &str, count: usize) {
             let zone = ["eu-central-1a", "eu-central-1b"][number % 2];
             let attributes = [
                 ("ecs.availability-zone", zone),
-                ("ecs.cpu-architecture", "x86_64"),
-                // Two processors and 4 GiB.
-                ("ecs.instance-type", "t3.medium"),
+                ("ecs.cpu-architecture", architecture),
+                ("ecs.instance-type", of_type.name),
                 ("ecs.os-type", "linux"),
             ];
             let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -141,6 +171,7 @@ pub fn register_instances(ecs: &Ecs, cluster: &str, count: usize) {
                 cluster: cluster.to_owned(),
                 ec2_instance_id: format!("i-0{}", &id[..16]),
                 registered_at: now,
+                resources: of_type.resources,
                 attributes: BTreeMap::from(attributes),
                 next_port: *EPHEMERAL.start(),
             });
@@ -345,7 +376,7 @@ fn tasks_on<'s>(
 }
 
 fn remaining(state: &State, instance: &ContainerInstance) -> Resources {
-    tasks_on(state, instance).fold(INSTANCE, |left, task| Resources {
+    tasks_on(state, instance).fold(instance.resources, |left, task| Resources {
         cpu: left.cpu.saturating_sub(task.reserved.cpu),
         memory: left.memory.saturating_sub(task.reserved.memory),
     })
@@ -381,7 +412,7 @@ impl ContainerInstance {
             "version": 1,
             "status": "ACTIVE",
             "agentConnected": true,
-            "registeredResources": resources(INSTANCE),
+            "registeredResources": resources(self.resources),
             "remainingResources": resources(remaining(state, self)),
             "runningTasksCount": running,
             "pendingTasksCount": pending,

@@ -85,7 +85,8 @@ pub fn plan(
                 .file_name()
                 .is_some_and(|name| name == &*executable) =>
         {
-            let mut environment = image.environment.clone();
+            let mut environment = executables.environment.clone();
+            environment.extend(image.environment.clone());
             environment.extend(pairs(&definition["environment"]));
             environment.extend(pairs(&own["environment"]));
             environment.extend([metadata(name, task_id)]);
@@ -326,6 +327,7 @@ mod tests {
             &Executables {
                 sample_service: "/bin/sample-service".into(),
                 programs: programs(),
+                ..Executables::default()
             },
             "t1",
         ) {
@@ -419,6 +421,7 @@ mod tests {
             let executables = Executables {
                 sample_service: "/bin/sample-service".into(),
                 programs: programs(),
+                ..Executables::default()
             };
             match plan(definition, overrides, image, &executables, "t1") {
                 Plan::Process { container, ran, .. } => {

@@ -20,6 +20,8 @@ pub struct ContainerInstance {
     pub cluster: String,
     pub ec2_instance_id: String,
     pub registered_at: SystemTime,
+    /// What it has for tasks.
+    pub resources: Resources,
     /// By name: `ecs.availability-zone`, `ecs.instance-type`, and what a person has put.
     pub attributes: BTreeMap<String, String>,
     /// Where the search for the next free ephemeral port begins, so that ports are not reused at once.
@@ -40,6 +42,10 @@ pub(crate) fn instance_for_tests(number: u32) -> ContainerInstance {
         cluster: "prod".to_owned(),
         ec2_instance_id: format!("i-{number}"),
         registered_at: SystemTime::UNIX_EPOCH,
+        resources: Resources {
+            cpu: 2048,
+            memory: 3884,
+        },
         attributes: BTreeMap::new(),
         next_port: *EPHEMERAL.end(),
     }

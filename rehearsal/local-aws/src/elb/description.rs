@@ -72,10 +72,14 @@ pub struct ListenerDescription {
     pub load_balancer_arn: String,
     /// The real loopback port.
     pub port: u16,
+    /// The port that it was asked for.
+    pub asked_port: u16,
     pub protocol: Protocol,
     pub forward: Vec<Forward>,
     /// For how long a client stays with a target group of the action; `None` if the weights decide of every request.
     pub sticks_for: Option<Duration>,
+    /// The status that it answers with itself, where it forwards nothing.
+    pub fixed_response: Option<u16>,
     /// Its rules without the default one, by priority.
     pub rules: Vec<RuleDescription>,
 }
@@ -95,6 +99,56 @@ pub struct RuleDescription {
 pub struct Forward {
     pub target_group_arn: String,
     pub weight: u32,
+}
+
+/// What a listener does with requests that meet no rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DefaultAction {
+    Forward(Vec<Forward>),
+    /// With this status.
+    FixedResponse(u16),
+}
+
+impl From<Vec<Forward>> for DefaultAction {
+    fn from(forward: Vec<Forward>) -> DefaultAction {
+        DefaultAction::Forward(forward)
+    }
+}
+
+impl DefaultAction {
+    /// Empty for a fixed response.
+    pub fn forward(&self) -> &[Forward] {
+        match self {
+            DefaultAction::Forward(forward) => forward,
+            DefaultAction::FixedResponse(_) => &[],
+        }
+    }
+
+    pub fn fixed_response(&self) -> Option<u16> {
+        match self {
+            DefaultAction::Forward(_) => None,
+            DefaultAction::FixedResponse(status) => Some(*status),
+        }
+    }
+}
+
+/// The port of a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenerPort {
+    /// This one of the machine.
+    Exactly(u16),
+    /// Any free one, in place of the one that was asked for: all load balancers share the ports of one machine.
+    AnyFor(u16),
+}
+
+/// The ports of this machine that listeners get which are made by CreateListener.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ListenerPorts {
+    /// Those that they ask for: a client of the local AWS chooses ones that are free.
+    #[default]
+    AsAsked,
+    /// Free ones: what asks is a template, whose ports are those of a load balancer.
+    Free,
 }
 
 /// A target as ECS registers it, and the process behind it.

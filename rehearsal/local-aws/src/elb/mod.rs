@@ -33,9 +33,9 @@ use crate::identity::arn;
 
 pub use condition::{Condition, QueryPair};
 pub use description::{
-    Answer, Answering, Forward, HealthChange, ListenerDescription, LoadBalancerDescription,
-    LoadBalancerKind, RuleDescription, Target, TargetGroupDescription, TargetGroupSettings,
-    TargetHealth, Traffic,
+    Answer, Answering, DefaultAction, Forward, HealthChange, ListenerDescription, ListenerPort,
+    ListenerPorts, LoadBalancerDescription, LoadBalancerKind, RuleDescription, Target,
+    TargetGroupDescription, TargetGroupSettings, TargetHealth, Traffic,
 };
 pub use health::SPEED_UP;
 pub use node::{NODES_AT_MOST, Nodes};
@@ -117,21 +117,31 @@ impl LoadBalancers {
         load_balancer_arn: &str,
         forward: Vec<Forward>,
     ) -> anyhow::Result<ListenerDescription> {
-        self.listen_at(0, protocol, load_balancer_arn, forward)
-            .await
+        self.listen_at(
+            ListenerPort::Exactly(0),
+            protocol,
+            load_balancer_arn,
+            forward,
+        )
+        .await
     }
 
     /// Binds a loopback port, any free one for 0, and serves it until the rehearsal ends, at every address that `localhost`
     /// may resolve to.
     pub async fn listen_at(
         &self,
-        port: u16,
+        wanted: ListenerPort,
         protocol: Protocol,
         load_balancer_arn: &str,
-        forward: Vec<Forward>,
+        action: impl Into<DefaultAction>,
     ) -> anyhow::Result<ListenerDescription> {
+        let action = action.into();
         let acceptor = protocol.acceptor().context("read the certificate")?;
-        let sockets = bind(port).await.context("open a listener on loopback")?;
+        let bound = match wanted {
+            ListenerPort::Exactly(port) => bind(port).await,
+            ListenerPort::AnyFor(_) => bind(0).await,
+        };
+        let sockets = bound.context("open a listener on loopback")?;
         let port = sockets[0].local_addr()?.port();
         let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok());
         let addresses = addresses.map(|address| address.ip()).collect();
@@ -142,11 +152,16 @@ impl LoadBalancers {
             arn: format!("{load_balancer}/{number:016x}"),
             load_balancer_arn: load_balancer_arn.to_owned(),
             port,
+            asked_port: match wanted {
+                ListenerPort::Exactly(_) => port,
+                ListenerPort::AnyFor(asked) => asked,
+            },
             protocol,
             addresses,
-            nodes: self.inner.nodes.of_listener(&forward),
-            distribution: Distribution::new(forward),
+            nodes: self.inner.nodes.of_listener(action.forward()),
+            distribution: Distribution::new(action.forward().to_vec()),
             sticks_for: None,
+            fixed_response: action.fixed_response(),
             rules: Vec::new(),
             pinned: BTreeMap::new(),
             traffic: Traffic::default(),
@@ -270,6 +285,7 @@ impl LoadBalancers {
             .find(|listener| listener.arn == listener_arn)
         {
             let now = self.inner.clock.now();
+            listener.fixed_response = None;
             for node in &mut listener.nodes {
                 node.announce(now, &forward);
             }
@@ -467,9 +483,11 @@ impl Listener {
             arn: self.arn.clone(),
             load_balancer_arn: self.load_balancer_arn.clone(),
             port: self.port,
+            asked_port: self.asked_port,
             protocol: self.protocol,
             forward: self.distribution.forward(),
             sticks_for: self.sticks_for,
+            fixed_response: self.fixed_response,
             rules: self.rules.iter().map(Rule::describe).collect(),
         }
     }

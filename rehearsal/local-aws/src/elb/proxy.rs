@@ -146,6 +146,7 @@ async fn answer(
         rule,
         sticks_for,
         ticket,
+        fixed_response,
     } = listener
         .inner
         .route(&listener.arn, connection.number, &asked);
@@ -155,7 +156,11 @@ async fn answer(
             Ok(response) => (response, target),
             Err(status) => (own_answer(status), None),
         },
-        None => (own_answer(StatusCode::SERVICE_UNAVAILABLE), None),
+        None => {
+            let fixed = fixed_response.and_then(|status| StatusCode::from_u16(status).ok());
+            let status = fixed.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            (own_answer(status), None)
+        }
     };
     if let (Some(by), Some(sticks_for)) = (&by, sticks_for)
         && let Some(cookie) = stickiness::cookie(&by.target_group_arn, sticks_for, asked_at)

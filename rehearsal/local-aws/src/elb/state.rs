@@ -75,10 +75,13 @@ pub(super) struct Listener {
     pub(super) arn: String,
     pub(super) load_balancer_arn: String,
     pub(super) port: u16,
+    pub(super) asked_port: u16,
     pub(super) protocol: Protocol,
     pub(super) addresses: Vec<IpAddr>,
     /// The listener's action, as AWS describes it.
     pub(super) distribution: Distribution,
+    /// What it answers itself, where its action forwards nothing.
+    pub(super) fixed_response: Option<u16>,
     /// The actions that its nodes apply.
     pub(super) nodes: Vec<Node>,
     /// For how long a client stays with a target group of the action.
@@ -110,6 +113,8 @@ pub(super) struct Routed {
     pub(super) sticks_for: Option<Duration>,
     /// `None` if there is no target.
     pub(super) ticket: Option<Ticket>,
+    /// The status of the listener's own answer.
+    pub(super) fixed_response: Option<u16>,
 }
 
 /// A request's slot at a target; released on drop.
@@ -226,7 +231,9 @@ impl Inner {
             return Routed::default();
         };
         let rule = listener.rules.iter().position(|rule| rule.is_met(asked));
+        let of_default = listener.fixed_response.filter(|_| rule.is_none());
         Routed {
+            fixed_response: of_default,
             rule: rule.map(|rule| listener.rules[rule].arn.clone()),
             sticks_for: match rule {
                 Some(rule) => listener.rules[rule].sticks_for,

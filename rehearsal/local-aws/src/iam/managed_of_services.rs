@@ -11,6 +11,25 @@ pub(super) const WITHOUT_PATH: [&str; 3] = [
     "AmazonECSInfrastructureRolePolicyForLoadBalancers",
 ];
 
+/// What container instances may do.
+const OF_INSTANCES: [&str; 15] = [
+    "ec2:DescribeTags",
+    "ecs:CreateCluster",
+    "ecs:DeregisterContainerInstance",
+    "ecs:DiscoverPollEndpoint",
+    "ecs:Poll",
+    "ecs:RegisterContainerInstance",
+    "ecs:StartTelemetrySession",
+    "ecs:UpdateContainerInstancesState",
+    "ecs:Submit*",
+    "ecr:GetAuthorizationToken",
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:GetDownloadUrlForLayer",
+    "ecr:BatchGetImage",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+];
+
 /// The document of a managed policy, by its name.
 pub(super) fn document(name: &str) -> Option<Value> {
     let statements = match name {
@@ -53,6 +72,10 @@ pub(super) fn document(name: &str) -> Option<Value> {
             .map(str::to_owned),
             json!("*")
         )]),
+        // What nobody does here: container instances have no agent that calls.
+        "AmazonEC2ContainerServiceforEC2Role" => {
+            json!([allow(&OF_INSTANCES.map(str::to_owned), json!("*"))])
+        }
         // Its resources are inferred from the names of its statements.
         "AmazonECSInfrastructureRolePolicyForLoadBalancers" => json!([
             allow(

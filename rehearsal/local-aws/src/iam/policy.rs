@@ -161,10 +161,15 @@ pub fn trust_policy(document: &Value) -> anyhow::Result<Vec<Trust>> {
         let services = principal
             .get("Service")
             .map_or_else(|| Ok(Vec::new()), texts)?;
+        let services = if assumes { services } else { Vec::new() };
         Ok(Trust {
             effect: effect(statement)?,
-            services: if assumes { services } else { Vec::new() },
-            conditions: conditions(statement)?,
+            // Whoever signs in with an identity provider is nobody here, and its condition keys are its own.
+            conditions: match services.is_empty() {
+                true => Vec::new(),
+                false => conditions(statement)?,
+            },
+            services,
         })
     })
 }

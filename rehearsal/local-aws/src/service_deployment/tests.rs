@@ -157,6 +157,8 @@ async fn world(configuration: Value, assumptions: Assumptions) -> World {
         pace: crate::clock::Pace::Real,
         faults: Vec::new(),
         secrets: Vec::new(),
+        listener_ports: crate::elb::ListenerPorts::default(),
+        image_environment: std::collections::BTreeMap::new(),
     };
     World::start(settings).await.unwrap()
 }

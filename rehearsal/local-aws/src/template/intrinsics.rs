@@ -5,22 +5,27 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, anyhow, bail};
-use regex_lite::Regex;
+use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
+use super::functions;
+use super::parameters::{Stored, text, value_of};
 use crate::identity::Location;
 
 /// The name of the rehearsed stack.
 pub const STACK: &str = "greenlight";
 
 /// A template with its parameters.
-pub(super) struct Scope {
+pub(crate) struct Scope {
     template: Value,
     parameters: BTreeMap<String, Value>,
     /// The stack's name, account and Region.
-    stack: &'static str,
+    stack: String,
     location: Location,
+    /// The attributes of resources that are made, by logical id; the value of `Ref` is among them.
+    made: BTreeMap<String, BTreeMap<String, Value>>,
+    /// What other stacks export.
+    exports: BTreeMap<String, String>,
 }
 
 impl Scope {
@@ -35,24 +40,41 @@ impl Scope {
         }
         let mut parameters = BTreeMap::new();
         for (name, parameter) in &declared {
-            let value = value_of(name, parameter, given.get(name))?;
+            let value = value_of(name, parameter, given.get(name), &Stored::new())?;
             parameters.insert(name.clone(), value);
         }
-        Ok(Scope {
+        Ok(Scope::with(template, parameters, STACK))
+    }
+
+    /// A template whose parameters have these values.
+    pub(crate) fn with(template: Value, parameters: BTreeMap<String, Value>, stack: &str) -> Scope {
+        Scope {
             template,
             parameters,
-            stack: STACK,
+            stack: stack.to_owned(),
             location: Location::default(),
-        })
+            made: BTreeMap::new(),
+            exports: BTreeMap::new(),
+        }
     }
 
     /// The same as another stack, in another account or Region.
-    pub(super) fn in_stack(self, stack: &'static str, location: &Location) -> Scope {
+    pub(super) fn in_stack(self, stack: &str, location: &Location) -> Scope {
         Scope {
-            stack,
+            stack: stack.to_owned(),
             location: location.clone(),
             ..self
         }
+    }
+
+    /// With what other stacks export.
+    pub(crate) fn importing(self, exports: BTreeMap<String, String>) -> Scope {
+        Scope { exports, ..self }
+    }
+
+    /// Notes the attributes of a resource, which are then known.
+    pub(crate) fn made(&mut self, logical_id: &str, attributes: BTreeMap<String, Value>) {
+        self.made.insert(logical_id.to_owned(), attributes);
     }
 
     /// The parameters as text; a list with commas.
@@ -74,7 +96,7 @@ impl Scope {
     }
 
     /// Whether a resource is created, according to its `Condition`.
-    pub(super) fn is_made(&self, resource: &Value) -> anyhow::Result<bool> {
+    pub(crate) fn is_made(&self, resource: &Value) -> anyhow::Result<bool> {
         match &resource["Condition"] {
             Value::Null => Ok(true),
             Value::String(condition) => self.condition(condition),
@@ -85,12 +107,12 @@ impl Scope {
     }
 
     /// A part of the template as written.
-    pub(super) fn written(&self, section: &str) -> Option<&Map<String, Value>> {
+    pub(crate) fn written(&self, section: &str) -> Option<&Map<String, Value>> {
         self.template[section].as_object()
     }
 
     /// Resolves a part of the template; `None` for `AWS::NoValue`. `path` is the location of the part.
-    pub(super) fn resolve(&self, written: &Value, path: &str) -> anyhow::Result<Option<Value>> {
+    pub(crate) fn resolve(&self, written: &Value, path: &str) -> anyhow::Result<Option<Value>> {
         match written {
             Value::Object(object) => match object.iter().next() {
                 Some((name, argument))
@@ -132,7 +154,8 @@ impl Scope {
         }
     }
 
-    fn holds(&self, condition: &Value, path: &str) -> anyhow::Result<bool> {
+    /// Evaluates a condition as it is written.
+    pub(crate) fn holds(&self, condition: &Value, path: &str) -> anyhow::Result<bool> {
         let call = condition
             .as_object()
             .and_then(|object| object.iter().next());
@@ -153,6 +176,14 @@ impl Scope {
                 conditions.iter().try_fold(false, |any, condition| {
                     Ok(any | self.holds(condition, path)?)
                 })
+            }
+            Some(("Fn::Contains", Value::Array(sides))) if sides.len() == 2 => {
+                let (list, one) = (
+                    self.resolve(&sides[0], path)?,
+                    self.resolve(&sides[1], path)?,
+                );
+                let list = list.as_ref().and_then(Value::as_array);
+                Ok(list.is_some_and(|list| one.is_some_and(|one| list.contains(&one))))
             }
             _ => bail!("at `{path}`: `{condition}` is not a condition"),
         }
@@ -199,6 +230,18 @@ impl Scope {
                 }
                 _ => bail!("`Fn::If` takes a condition and two values, not `{argument}`"),
             },
+            ("Fn::ImportValue", name) => {
+                let name = text(&self.resolve(name, path)?.unwrap_or(Value::Null))?;
+                let value = self
+                    .exports
+                    .get(&name)
+                    .with_context(|| format!("no template before this one exports `{name}`"))?;
+                Ok(Some(json!(value)))
+            }
+            (name, argument) if functions::is_one(name) => {
+                let argument = self.resolve(argument, path)?.unwrap_or(Value::Null);
+                functions::call(name, &argument, &self.location.region).map(Some)
+            }
             (name, _) => bail!("the rehearsal does not support `{name}` of `{argument}`"),
         }
     }
@@ -259,6 +302,21 @@ impl Scope {
         if !self.is_made(resource)? {
             bail!("`{logical_id}` is not created: its condition is false");
         }
+        if let Some(made) = self.made.get(logical_id) {
+            let known = || {
+                made.keys()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .join("`, `")
+            };
+            let found = made.get(attribute);
+            return found.cloned().with_context(|| {
+                format!(
+                    "the rehearsal does not know `{attribute}` of `{logical_id}` (`{of}`), it knows `{}`",
+                    known()
+                )
+            });
+        }
         let named = |property: &str| match resource["Properties"].get(property) {
             Some(name) => {
                 let path = format!("Resources.{logical_id}.Properties.{property}");
@@ -314,83 +372,10 @@ impl Scope {
         {
             return Ok(None);
         }
-        let (account, stack) = (&self.location.account, self.stack);
+        let (account, stack) = (&self.location.account, &self.stack);
         Ok(Some(json!(format!(
             "arn:aws:iam::{account}:role/{stack}-{logical_id}"
         ))))
-    }
-}
-
-/// The properties of a parameter that are evaluated or have no effect. CloudFormation has more.
-const OF_PARAMETERS: [&str; 7] = [
-    "AllowedPattern",
-    "AllowedValues",
-    "ConstraintDescription",
-    "Default",
-    "Description",
-    "NoEcho",
-    "Type",
-];
-
-/// Returns the value of a parameter, validated as by CloudFormation.
-fn value_of(name: &str, parameter: &Value, given: Option<&String>) -> anyhow::Result<Value> {
-    let written = parameter.as_object().into_iter().flatten();
-    for (property, _) in written {
-        if !OF_PARAMETERS.contains(&property.as_str()) {
-            bail!("`{property}` of the parameter `{name}` is not evaluated in the rehearsal");
-        }
-    }
-    let value = match (given, parameter.get("Default")) {
-        (Some(value), _) => value.clone(),
-        (None, Some(default)) => text(default)?,
-        (None, None) => {
-            bail!("the template's parameter `{name}` has no default, and no value was given")
-        }
-    };
-    let refuse = |expected: &str| {
-        let sentence = parameter["ConstraintDescription"]
-            .as_str()
-            .unwrap_or(expected);
-        anyhow!("the parameter `{name}` is `{value}`: must be {sentence}")
-    };
-    if let Some(pattern) = parameter["AllowedPattern"].as_str() {
-        let whole = Regex::new(&format!("^(?:{pattern})$"))
-            .with_context(|| format!("in `AllowedPattern` of the parameter `{name}`"))?;
-        // Of a list each value must match (CloudFormation User Guide, parameters).
-        let parts: Vec<&str> = match parameter["Type"].as_str() {
-            Some("CommaDelimitedList") => value.split(',').collect(),
-            _ => vec![&value],
-        };
-        if !parts.iter().all(|part| whole.is_match(part)) {
-            return Err(refuse(&format!("`{pattern}`")));
-        }
-    }
-    if let Some(allowed) = parameter["AllowedValues"].as_array() {
-        let allowed = allowed
-            .iter()
-            .map(text)
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        if !allowed.contains(&value) {
-            return Err(refuse(&format!("one of `{}`", allowed.join("`, `"))));
-        }
-    }
-    match parameter["Type"].as_str() {
-        Some("String" | "Number") => Ok(json!(value)),
-        Some(of) if of == "CommaDelimitedList" || of.starts_with("List<") => {
-            Ok(json!(value.split(',').collect::<Vec<_>>()))
-        }
-        of => bail!(
-            "the parameter `{name}` has the type `{}`, which is not evaluated in the rehearsal",
-            of.unwrap_or_default()
-        ),
-    }
-}
-
-fn text(value: &Value) -> anyhow::Result<String> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => bail!("`{value}` is not a string"),
     }
 }
 

@@ -82,8 +82,9 @@ fn plain_scalar(scalar: &Scalar<'_>) -> anyhow::Result<Value> {
 fn long_form(tag: &str, argument: Value) -> anyhow::Result<Value> {
     let name = match tag {
         "Ref" | "Condition" => tag.to_owned(),
-        "And" | "Base64" | "Cidr" | "Equals" | "FindInMap" | "GetAZs" | "GetAtt" | "If"
-        | "ImportValue" | "Join" | "Not" | "Or" | "Select" | "Split" | "Sub" | "Transform" => {
+        "And" | "Base64" | "Cidr" | "Contains" | "Equals" | "FindInMap" | "GetAZs" | "GetAtt"
+        | "If" | "ImportValue" | "Join" | "Not" | "Or" | "Select" | "Split" | "Sub"
+        | "Transform" => {
             format!("Fn::{tag}")
         }
         _ => bail!("`!{tag}` is not one of CloudFormation's intrinsic functions"),

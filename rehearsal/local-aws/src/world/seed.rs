@@ -15,7 +15,7 @@ use crate::cloudwatch::AlarmState;
 use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig};
 use crate::codedeploy::{Alarms, Application, Group, ReadyOption, TargetGroup, traffic};
 use crate::ecr::{Image, ImageSettings, RepositoryPolicy};
-use crate::ecs::capacity::{LaunchKind, register_instances};
+use crate::ecs::capacity::{LaunchKind, USUAL_INSTANCE, register_instances};
 use crate::ecs::keep;
 use crate::ecs::program_failure;
 use crate::ecs::registration::prepare;
@@ -84,7 +84,7 @@ fn lay_images(aws: &Aws, settings: &WorldSettings) -> anyhow::Result<()> {
 }
 
 /// Stores an image with each of its tags, or by digest only.
-fn lay(aws: &Aws, settings: &ImageSettings, image: &Image) -> anyhow::Result<()> {
+pub(super) fn lay(aws: &Aws, settings: &ImageSettings, image: &Image) -> anyhow::Result<()> {
     let tags = settings.tags.iter().map(|tag| Some(tag.as_str()));
     let untagged = settings.tags.is_empty().then_some(None);
     tags.chain(untagged)
@@ -200,7 +200,9 @@ pub(super) fn target_group(
 pub(super) fn register(aws: &Aws, settings: &ServiceSettings) -> anyhow::Result<String> {
     match settings.launch {
         LaunchKind::Fargate => {}
-        LaunchKind::Ec2DynamicPorts => register_instances(&aws.ecs, &settings.cluster, 2),
+        LaunchKind::Ec2DynamicPorts => {
+            register_instances(&aws.ecs, &settings.cluster, 2, USUAL_INSTANCE)
+        }
     }
     let containers: Vec<Value> = settings.containers.iter().map(container).collect();
     let mut request = json!({

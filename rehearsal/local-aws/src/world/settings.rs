@@ -11,7 +11,7 @@ use crate::clock::Pace;
 use crate::codedeploy::traffic::Routing;
 use crate::ecr::{ImageSettings, IndexSettings, RepositorySettings};
 use crate::ecs::capacity::LaunchKind;
-use crate::elb::{Condition, Protocol};
+use crate::elb::{Condition, ListenerPorts, Protocol};
 use crate::fault::Planned;
 use crate::iam::Removal;
 use crate::program::{Executables, Programs};
@@ -46,6 +46,9 @@ pub struct WorldSettings {
     pub faults: Vec<Planned>,
     /// Secrets in Secrets Manager.
     pub secrets: Vec<SecretSettings>,
+    pub listener_ports: ListenerPorts,
+    /// What every image of the sample service brings along beside its own environment.
+    pub image_environment: BTreeMap<String, String>,
 }
 
 impl WorldSettings {
@@ -53,6 +56,7 @@ impl WorldSettings {
         Executables {
             sample_service: self.sample_service.clone(),
             programs: self.programs.clone(),
+            environment: self.image_environment.clone(),
         }
     }
 }

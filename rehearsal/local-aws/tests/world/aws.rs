@@ -132,6 +132,8 @@ pub(crate) async fn started(
         pace: local_aws::clock::Pace::Real,
         faults: Vec::new(),
         secrets: Vec::new(),
+        listener_ports: local_aws::world::ListenerPorts::default(),
+        image_environment: std::collections::BTreeMap::new(),
     };
     change(&mut settings);
     let world = World::start(settings).await?;

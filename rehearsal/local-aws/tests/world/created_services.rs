@@ -101,3 +101,57 @@ async fn a_task_with_its_own_interface_is_no_instance() {
     assert_eq!(message, expected);
     world.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_of_code_deploy_fits_its_task_definition_and_is_behind_a_load_balancer() {
+    let world = world(|settings| settings.services[0].desired_count = 0).await;
+    let definition = register(&world, "1.0.1").await;
+    let group = world.load_balancers.target_groups()[0].arn.clone();
+    let create = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut create = json!({
+            "cluster": "prod", "serviceName": "api", "taskDefinition": definition, "desiredCount": 0, "launchType": "FARGATE",
+            "deploymentController": { "type": "CODE_DEPLOY" },
+            "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-1"] } },
+            "loadBalancers": [{ "targetGroupArn": group, "containerName": "web", "containerPort": 8080 }],
+        });
+        change(&mut create);
+        create
+    };
+    type Change = fn(&mut serde_json::Value);
+    let changes: [(Change, &str); 5] = [
+        (
+            |c| c["loadBalancers"] = json!([]),
+            "A load balancer is required for a service with a CODE_DEPLOY deployment controller.",
+        ),
+        (
+            |c| {
+                c["deploymentConfiguration"] =
+                    json!({ "deploymentCircuitBreaker": { "enable": true, "rollback": true } })
+            },
+            "Deployment circuit breaker feature is only supported with ECS deployment controller. Update to ECS deployment controller \
+             and try again.",
+        ),
+        (
+            |c| c["launchType"] = json!("EXTERNAL"),
+            "Task definition does not support launch_type EXTERNAL.",
+        ),
+        (
+            |c| c["networkConfiguration"] = json!(null),
+            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+        ),
+        (
+            |c| c["loadBalancers"][0]["containerPort"] = json!(8081),
+            "The container web did not have a container port 8081 defined.",
+        ),
+    ];
+    for (change, expected) in changes {
+        let (_, message) = refused(&world, "CreateService", create(&change)).await;
+        assert_eq!(message, expected);
+    }
+    let created = ecs(&world, "CreateService", create(&|_| {})).await;
+    let service = &created["service"];
+    assert_eq!(service["deploymentController"]["type"], "CODE_DEPLOY");
+    assert_eq!(service["taskSets"][0]["status"], "PRIMARY");
+    assert_eq!(service["taskSets"][0]["taskDefinition"], definition);
+    world.shutdown().await;
+}

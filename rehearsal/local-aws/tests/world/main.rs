@@ -19,6 +19,7 @@ mod ecs;
 #[cfg(test)]
 mod elb;
 #[cfg(test)]
+mod fixed_responses;
 mod functions;
 #[cfg(test)]
 mod history;

@@ -32,15 +32,15 @@ Resources:
 
 pub(crate) fn template() -> Template {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("permissions.yaml");
-    std::fs::write(&file, TEMPLATE).unwrap();
-    let binaries = sample_service().parent().unwrap();
+    std::fs::write(&file, TEMPLATE).expect("the template is written");
+    let binaries = sample_service().parent().expect("a folder");
     Template::read(
         &file,
         &BTreeMap::new(),
         binaries,
         Path::new("pipelines.toml"),
     )
-    .unwrap()
+    .expect("the template is read")
 }
 
 async fn ecs(world: &World, operation: &str, members: Value) -> (u16, String) {

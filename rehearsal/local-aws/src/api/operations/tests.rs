@@ -36,6 +36,8 @@ async fn world(assumptions: Assumptions) -> World {
         pace: crate::clock::Pace::Real,
         faults: Vec::new(),
         secrets: Vec::new(),
+        listener_ports: crate::elb::ListenerPorts::default(),
+        image_environment: std::collections::BTreeMap::new(),
     });
     let world = world.await.unwrap();
     let registered = json!({ "taskRoleArn": "arn:aws:iam::111122223333:role/task", "executionRoleArn": "execution" });

@@ -127,6 +127,8 @@ async fn world_with(setup: &Setup, function: lambda::Function) -> World {
         pace: crate::clock::Pace::Real,
         faults: Vec::new(),
         secrets: Vec::new(),
+        listener_ports: crate::elb::ListenerPorts::default(),
+        image_environment: std::collections::BTreeMap::new(),
     };
     World::start(settings).await.unwrap()
 }

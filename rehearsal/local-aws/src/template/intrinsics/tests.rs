@@ -102,7 +102,11 @@ fn an_unresolvable_value_is_an_error_with_its_path() {
         ),
         (
             json!({"Fn::ImportValue": "x"}),
-            "at `here.a`: the rehearsal does not support `Fn::ImportValue` of `\"x\"`",
+            "at `here.a`: no template before this one exports `x`",
+        ),
+        (
+            json!({"Fn::FindInMap": ["a", "b", "c"]}),
+            "at `here.a`: the rehearsal does not support `Fn::FindInMap` of",
         ),
         (
             json!({"Fn::If": ["Unheard", 1, 2]}),
@@ -180,13 +184,48 @@ fn an_invalid_parameter_value_is_refused() {
         (
             &json!({ "Type": "AWS::SSM::Parameter::Value<String>", "Default": "/a" }),
             None,
-            "the parameter `It` has the type `AWS::SSM::Parameter::Value<String>`, which is not evaluated in the rehearsal",
+            "the parameter `It` names the SSM parameter `/a`, which has no value here",
+        ),
+        (
+            &json!({ "Type": "AWS::Route53::HostedZone::Id", "Default": "a" }),
+            None,
+            "the parameter `It` has the type `AWS::Route53::HostedZone::Id`, which is not evaluated in the rehearsal",
         ),
     ] {
-        let given = given.map(|value| ("It".to_owned(), value.to_owned()));
-        let template = json!({ "Parameters": { "It": parameter } });
-        let scope = Scope::new(template, &given.into_iter().collect());
-        let error = scope.err().map(|error| error.to_string());
-        assert_eq!(error.unwrap_or_default(), expected);
+        check_parameter(parameter, given, expected);
+    }
+}
+
+#[track_caller]
+fn check_parameter(parameter: &Value, given: Option<&str>, expected: &str) {
+    let given = given.map(|value| ("It".to_owned(), value.to_owned()));
+    let template = json!({ "Parameters": { "It": parameter } });
+    let scope = Scope::new(template, &given.into_iter().collect());
+    let error = scope.err().map(|error| error.to_string());
+    assert_eq!(error.unwrap_or_default(), expected);
+}
+
+#[test]
+fn a_number_is_one_and_within_its_limits() {
+    let range = json!({ "Type": "Number", "Default": 1, "MinValue": 1, "MaxValue": 4 });
+    for (parameter, given, expected) in [
+        (&range, Some("2"), ""),
+        (
+            &range,
+            Some("5"),
+            "the parameter `It` is `5`: must be within its `MaxValue`, 4",
+        ),
+        (
+            &range,
+            Some("0"),
+            "the parameter `It` is `0`: must be within its `MinValue`, 1",
+        ),
+        (
+            &range,
+            Some("two"),
+            "the parameter `It` is `two`: must be a number",
+        ),
+    ] {
+        check_parameter(parameter, given, expected);
     }
 }

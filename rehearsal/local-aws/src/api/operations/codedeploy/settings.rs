@@ -183,6 +183,11 @@ pub(super) fn routes(call: Call<'_>) -> Result<Option<Routes>, ApiError> {
         let message = "A target group pair must have exactly two target groups";
         ApiError::new("InvalidTargetGroupPairException", message)
     })?;
+    // The sentence is inferred.
+    if target_groups[0].arn == target_groups[1].arn {
+        let message = "The target groups of a target group pair must be different";
+        return Err(ApiError::new("InvalidTargetGroupPairException", message));
+    }
     let production_listener = listener(pair, "prodTrafficRoute")?
         .ok_or_else(|| invalid("A target group pair must have a prodTrafficRoute"))?;
     Ok(Some(Routes {

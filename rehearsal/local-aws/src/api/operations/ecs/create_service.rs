@@ -1,19 +1,22 @@
-//! CreateService: a service of the controller ECS with its first deployment, or one of EXTERNAL without tasks.
+//! CreateService: a service of the controller ECS with its first deployment, one of CODE_DEPLOY with its first tasks, or one of
+//! EXTERNAL without tasks.
 
 use serde_json::{Value, json};
 
 use super::load_balancers;
 use super::permissions::{in_cluster, tag_new, with_tag_keys};
+use super::run_task_checks::{check_launch, check_network};
 use super::services::{cluster, described, invalid, known_launch_type, service_arn};
-use super::update_service::{NOT_SIMULATED, changes, platform};
+use super::update_service::{NOT_SIMULATED, changes, check_configuration_elsewhere, platform};
 use super::wanted_revision::{check_containers, check_target_types, wanted_revision};
 use crate::api::error::{ApiError, not_simulated};
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::throttle::Bucket;
+use crate::ecs::keep;
 use crate::ecs::registration::check_tags;
-use crate::ecs::service::{LoadBalancerTarget, Service};
+use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus};
 use crate::iam::Permission;
-use crate::service_deployment::configuration::DeploymentConfiguration;
+use crate::service_deployment::configuration::{DeploymentConfiguration, Strategy};
 use crate::service_deployment::controller::{Controller, EcsManaged};
 use crate::service_deployment::start;
 
@@ -49,15 +52,44 @@ fn create_service(call: Call<'_>) -> Answer {
             "services of the scheduling strategy DAEMON",
         )));
     }
-    let service = service(call, cluster, name)?;
-    let deployed = service.controller.ecs().is_some();
+    let mut service = service(call, cluster, name)?;
     let (cluster, name) = (service.cluster.clone(), service.name.clone());
-    call.aws.ecs.write(|state| state.services.push(service));
-    if deployed {
-        start::start(&call.aws.service_deployments, &cluster, &name);
+    match service.controller {
+        Controller::Ecs(_) => {
+            call.aws.ecs.write(|state| state.services.push(service));
+            start::start(&call.aws.service_deployments, &cluster, &name);
+        }
+        Controller::CodeDeploy => {
+            let id = format!("ecs-svc/{}", call.aws.ids.decimal());
+            service.task_sets.push(first_tasks(&service, &id));
+            call.aws.ecs.write(|state| state.services.push(service));
+            let keeping = keep::keep(call.aws.ecs.clone(), id);
+            call.aws.background.spawn(keeping);
+        }
+        Controller::External => call.aws.ecs.write(|state| state.services.push(service)),
     }
     let described = described(call, &cluster, &name, true);
     Ok(json!({ "service": described.unwrap_or_default() }))
+}
+
+/// The tasks that serve until the first deployment by CodeDeploy.
+fn first_tasks(service: &Service, id: &str) -> TaskSet {
+    TaskSet {
+        id: id.to_owned(),
+        status: TaskSetStatus::Primary,
+        task_definition: service.task_definition.clone(),
+        external_id: None,
+        load_balancer: service.load_balancer.clone(),
+        platform_version: service.platform_version.clone(),
+        network_configuration: service.network_configuration.clone(),
+        capacity_provider_strategy: None,
+        created_at: service.created_at,
+        updated_at: service.created_at,
+        failures: 0,
+        last_failure: None,
+        unplaced: 0,
+        desired: None,
+    }
 }
 
 fn service(call: Call<'_>, cluster: String, name: String) -> Result<Service, ApiError> {
@@ -76,13 +108,15 @@ fn service(call: Call<'_>, cluster: String, name: String) -> Result<Service, Api
     let network = input.structure("networkConfiguration")?;
     let (controller, load_balancers) = controller(call)?;
     let task_definition = match &controller {
-        Controller::Ecs(_) => {
+        Controller::Ecs(_) | Controller::CodeDeploy => {
             let revision = wanted_revision(call, None)?;
+            check_launch(input, &revision)?;
+            check_network(input, &revision)?;
             check_containers(&revision, &load_balancers)?;
             check_target_types(call, &revision, &load_balancers)?;
             revision.arn()
         }
-        Controller::CodeDeploy | Controller::External => String::new(),
+        Controller::External => String::new(),
     };
     let desired_count = desired_count.ok_or_else(|| input.missing("desiredCount"))?;
     Ok(Service {
@@ -115,9 +149,18 @@ fn controller(call: Call<'_>) -> Result<(Controller, Vec<LoadBalancerTarget>), A
         }
         Some("EXTERNAL") => return Ok((Controller::External, Vec::new())),
         Some("CODE_DEPLOY") => {
-            return Err(invalid(not_simulated(
-                "CreateService with a CODE_DEPLOY deployment controller",
-            )));
+            let configuration = call.input.structure("deploymentConfiguration")?;
+            check_configuration_elsewhere(configuration)?;
+            let entries = call.input.structures("loadBalancers")?;
+            let balancers = &call.aws.load_balancers;
+            let balanced = load_balancers::read(&entries, Strategy::Rolling, balancers)?;
+            // The sentence is inferred. CodeDeploy shifts traffic between target groups.
+            if balanced.given.is_empty() {
+                return Err(invalid(
+                    "A load balancer is required for a service with a CODE_DEPLOY deployment controller.",
+                ));
+            }
+            return Ok((Controller::CodeDeploy, balanced.target));
         }
         Some(other) => {
             return Err(invalid(format!(

@@ -48,8 +48,9 @@ pub(super) fn check(input: &Input<'_>, revision: &Revision) -> Result<(), ApiErr
     check_overrides(input, revision)
 }
 
-/// Launch type or capacity providers, and whether the revision runs there. The messages are widely reported ones.
-fn check_launch(input: &Input<'_>, revision: &Revision) -> Result<(), ApiError> {
+/// Launch type or capacity providers, and whether the revision runs there. The messages are widely reported ones, of
+/// CreateService too.
+pub(super) fn check_launch(input: &Input<'_>, revision: &Revision) -> Result<(), ApiError> {
     let strategy = input.structures("capacityProviderStrategy")?;
     let given = known_launch_type(input)?;
     if given.is_some() && !strategy.is_empty() {
@@ -110,7 +111,7 @@ pub(super) fn launch_type<'a>(input: &Input<'a>) -> Result<&'a str, ApiError> {
     })
 }
 
-fn check_network(input: &Input<'_>, revision: &Revision) -> Result<(), ApiError> {
+pub(super) fn check_network(input: &Input<'_>, revision: &Revision) -> Result<(), ApiError> {
     let network = input.structure("networkConfiguration")?;
     let awsvpc = network
         .map(|network| network.structure("awsvpcConfiguration"))

@@ -87,7 +87,9 @@ fn update_elsewhere(call: Call<'_>, service: &Service, by: &str) -> Answer {
 }
 
 /// The sentences are AWS's (ECS Developer Guide, "Troubleshooting Amazon ECS deployment strategy updates").
-fn check_configuration_elsewhere(configuration: Option<Input<'_>>) -> Result<(), ApiError> {
+pub(super) fn check_configuration_elsewhere(
+    configuration: Option<Input<'_>>,
+) -> Result<(), ApiError> {
     let is_given = |member| configuration.is_some_and(|given| given.value(member).is_some());
     for (member, feature) in [
         ("deploymentCircuitBreaker", "Deployment circuit breaker"),

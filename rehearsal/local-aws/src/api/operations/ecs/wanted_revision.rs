@@ -50,26 +50,33 @@ fn check_container(revision: &Revision, behind: &LoadBalancerTarget) -> Result<(
     }
 }
 
-/// A task with an interface of its own is registered by its address, never by an instance. The sentence is AWS's.
+/// A task with an interface of its own is registered by its address, never by an instance, and any other task by its instance. The
+/// sentence is AWS's.
 pub(super) fn check_target_types(
     call: Call<'_>,
     revision: &Revision,
     behind: &[LoadBalancerTarget],
 ) -> Result<(), ApiError> {
     let groups = call.aws.load_balancers.target_groups();
-    let is_instance = |behind: &&LoadBalancerTarget| {
+    let mode = revision.network_mode();
+    let target_type = |behind: &LoadBalancerTarget| {
         let mut groups = groups.iter();
-        groups.any(|group| {
-            group.arn == behind.target_group_arn && group.settings.target_type == "instance"
-        })
+        let group = groups.find(|group| group.arn == behind.target_group_arn);
+        group.map_or("", |group| group.settings.target_type.as_str())
     };
-    let unfit = behind.iter().find(is_instance);
-    match unfit.filter(|_| revision.network_mode() == "awsvpc") {
+    let unfit = behind.iter().find_map(|behind| {
+        let target_type = target_type(behind);
+        match (target_type, mode == "awsvpc") {
+            ("instance", true) | ("ip", false) => Some((behind, target_type)),
+            (_, _) => None,
+        }
+    });
+    match unfit {
         None => Ok(()),
-        Some(unfit) => Err(ApiError::new(
+        Some((unfit, target_type)) => Err(ApiError::new(
             "InvalidParameterException",
             format!(
-                "The provided target group {} has target type instance, which is incompatible with the awsvpc network mode \
+                "The provided target group {} has target type {target_type}, which is incompatible with the {mode} network mode \
                  specified in the task definition.",
                 unfit.target_group_arn
             ),

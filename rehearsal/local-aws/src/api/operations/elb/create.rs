@@ -15,7 +15,8 @@ use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation, Outcome, Reply};
 use crate::api::validation::Violations;
 use crate::elb::{
-    ListenerDescription, LoadBalancerKind, Protocol, TargetGroupSettings, whole_listener,
+    DefaultAction, ListenerDescription, ListenerPort, ListenerPorts, LoadBalancerKind, Protocol,
+    TargetGroupSettings, whole_listener,
 };
 use crate::iam::Permission;
 use crate::identity::arn;
@@ -237,27 +238,31 @@ async fn create_listener(call: Call<'_>) -> Outcome {
     let port = u16::try_from(port).unwrap_or(u16::MAX);
     let of_balancer = |known: &ListenerDescription| known.load_balancer_arn == load_balancer;
     let mut known = call.aws.load_balancers.listeners().into_iter();
-    if known.any(|known| of_balancer(&known) && known.port == port) {
+    if known.any(|known| of_balancer(&known) && known.asked_port == port) {
         // AWS's sentence.
         let message = "A listener already exists on this port for this load balancer";
         return Err(ApiError::new("DuplicateListener", message));
     }
     let actions = call.input.structures("DefaultActions")?;
-    let (forward, sticks_for) = match actions.as_slice() {
+    let (action, sticks_for) = match actions.as_slice() {
         [] => return Err(call.input.missing("defaultActions")),
-        [action] => (forward(action)?, stickiness(action)?),
+        [action] => (default_action(action)?, stickiness(action)?),
         [_, _, ..] => {
             return Err(invalid(not_simulated(
                 "several actions of a listener, only one that forwards",
             )));
         }
     };
-    check_association(call, &forward, load_balancer)?;
+    check_association(call, action.forward(), load_balancer)?;
     // All load balancers have one machine's ports here.
+    let wanted = match call.aws.listener_ports {
+        ListenerPorts::AsAsked => ListenerPort::Exactly(port),
+        ListenerPorts::Free => ListenerPort::AnyFor(port),
+    };
     let mut created = call
         .aws
         .load_balancers
-        .listen_at(port, Protocol::Http, load_balancer, forward)
+        .listen_at(wanted, Protocol::Http, load_balancer, action)
         .await
         .map_err(|error| {
             let what = format!("a listener at port {port} of this machine ({error:#})");
@@ -269,6 +274,31 @@ async fn create_listener(call: Call<'_>) -> Outcome {
     Ok(Reply::from(
         json!({ "Listeners": [describe_listener(&created)] }),
     ))
+}
+
+/// The action of a new listener. Of the limits of a fixed response only its status is checked (API Reference,
+/// FixedResponseActionConfig).
+fn default_action(action: &Input<'_>) -> Result<DefaultAction, ApiError> {
+    if action.text("Type")? != Some("fixed-response") {
+        return forward(action).map(DefaultAction::Forward);
+    }
+    let config = action.required_structure("FixedResponseConfig")?;
+    let status = config.required_text("StatusCode")?;
+    if let Some(member) = ["ContentType", "MessageBody"]
+        .iter()
+        .find(|member| config.value(member).is_some())
+    {
+        let what = format!("{member} of a fixed response, only its StatusCode");
+        return Err(invalid(not_simulated(&what)));
+    }
+    let number = status.parse::<u16>().ok();
+    let number = number.filter(|status| [2, 4, 5].contains(&(status / 100)));
+    match number {
+        Some(status) => Ok(DefaultAction::FixedResponse(status)),
+        None => Err(invalid(format!(
+            "'{status}' is not a status of a fixed response, 2XX, 4XX or 5XX"
+        ))),
+    }
 }
 
 /// SAR, Elastic Load Balancing V2: the new load balancer.

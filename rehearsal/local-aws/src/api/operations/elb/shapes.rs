@@ -75,7 +75,7 @@ pub(super) fn describe_listener(listener: &ListenerDescription) -> Value {
         "LoadBalancerArn": listener.load_balancer_arn,
         "Port": listener.port,
         "Protocol": listener.protocol.as_str(),
-        "DefaultActions": [action(&listener.forward, listener.sticks_for)],
+        "DefaultActions": [default_action(listener)],
     });
     match listener.protocol {
         Protocol::Http | Protocol::Tcp => {}
@@ -87,6 +87,15 @@ pub(super) fn describe_listener(listener: &ListenerDescription) -> Value {
         }
     }
     described
+}
+
+fn default_action(listener: &ListenerDescription) -> Value {
+    match listener.fixed_response {
+        Some(status) => {
+            json!({ "Type": "fixed-response", "FixedResponseConfig": { "StatusCode": status.to_string() } })
+        }
+        None => action(&listener.forward, listener.sticks_for),
+    }
 }
 
 /// A forward to one target group carries its ARN twice; a weighted one only in its list.
@@ -150,7 +159,7 @@ pub(super) fn describe_rules_of(listener: &ListenerDescription) -> Vec<Value> {
         "RuleArn": default_rule(&listener.arn),
         "Priority": "default",
         "Conditions": [],
-        "Actions": [action(&listener.forward, listener.sticks_for)],
+        "Actions": [default_action(listener)],
         "IsDefault": true,
     });
     let rules = listener.rules.iter().map(describe);

@@ -1,0 +1,46 @@
+//! The world of a user's templates: nothing but what their stacks make, in the order of examples/infrastructure/README.md.
+
+use std::time::Duration;
+
+use local_aws::ecr::ImageSettings;
+use local_aws::stacks;
+use local_aws::world::{ListenerPorts, World, WorldSettings};
+
+use crate::scenario::setting::Stacks;
+
+/// Greenlight's schedules look at the first deployment of a service that ECS deploys, and tell of it, before anyone pushes.
+const UNTIL_LOOKED: Duration = Duration::from_secs(10 * 60);
+
+/// Leaves only what no template makes. The stand-in for the service has its settings from its image, because its task definition is
+/// the template's.
+pub(super) fn prepare(settings: &mut WorldSettings) {
+    let services = std::mem::take(&mut settings.services);
+    let containers = services.into_iter().flat_map(|service| service.containers);
+    let environment = containers.flat_map(|container| container.environment);
+    settings.image_environment = environment.collect();
+    settings.listener_ports = ListenerPorts::Free;
+    settings.repositories.clear();
+    settings.images.clear();
+}
+
+/// Makes the stacks, one behind the other. The first image is in a repository as soon as there is one, and before Greenlight listens
+/// for pushes.
+pub(super) async fn create(
+    world: &World,
+    stacks: &Stacks,
+    images: &[ImageSettings],
+) -> anyhow::Result<()> {
+    let mut surroundings = stacks.surroundings.clone();
+    for file in &stacks.files {
+        let made = stacks::create(world, file, &surroundings).await?;
+        for image in images {
+            if made.repositories.contains(&image.repository) {
+                world.lay(image)?;
+            }
+        }
+        surroundings = surroundings.with(&made);
+    }
+    world.settled().await;
+    world.clock.sleep(UNTIL_LOOKED).await;
+    Ok(())
+}
