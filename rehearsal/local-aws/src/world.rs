@@ -177,8 +177,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     .await?;
     let rules = template.rules.clone();
     let events = EventBus::start(clock.clone(), rules, lambda.clone(), &settings.assumptions);
-    let buses = buses(template, &events, &iam, &context);
-    let ecr = ecr(settings, &context, buses);
+    let ecr = ecr(settings, &context, buses(template, &events, &iam, &context));
     let load_balancers = LoadBalancers::new(clock.clone(), nodes(&settings.assumptions));
     let cloudwatch = Arc::new(CloudWatch::new(context.clone()));
     let secrets_manager = Arc::new(SecretsManager::new(context.clone()));

@@ -29,6 +29,7 @@ mod interrupted;
 mod odd_requests;
 #[cfg(test)]
 mod parameters;
+#[cfg(test)]
 mod permissions;
 #[cfg(test)]
 mod programs;

@@ -96,6 +96,12 @@ async fn parameters_are_put_and_got_as_on_aws() {
         "400 ParameterVersionNotFound Systems Manager could not find version 9 of /shop/web/image. Verify the version and try again."
     );
     assert_eq!(put(new("/shop/full", &"ü".repeat(4096))).await, version(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_parameter_store_refuses_it_refuses_in_aws_words() {
+    let world = world(|_| {}).await;
+    let put = async |members| ask(&world, PERSON, "PutParameter", members).await;
     let missing = "400 ValidationException 1 validation error detected: Value";
     for (members, expected) in [
         (
