@@ -79,7 +79,7 @@ fn first_tasks(service: &Service, id: &str) -> TaskSet {
         status: TaskSetStatus::Primary,
         task_definition: service.task_definition.clone(),
         external_id: None,
-        load_balancer: service.load_balancer.clone(),
+        load_balancers: service.load_balancers.clone(),
         platform_version: service.platform_version.clone(),
         network_configuration: service.network_configuration.clone(),
         capacity_provider_strategy: None,
@@ -160,7 +160,7 @@ fn controller(call: Call<'_>) -> Result<(Controller, Vec<LoadBalancerTarget>), A
                     "A load balancer is required for a service with a CODE_DEPLOY deployment controller.",
                 ));
             }
-            return Ok((Controller::CodeDeploy, balanced.target));
+            return Ok((Controller::CodeDeploy, balanced.targets));
         }
         Some(other) => {
             return Err(invalid(format!(
