@@ -118,8 +118,8 @@ fn came_back(facts: &Facts<'_>, before: &Deployment, deployment: &Deployment) ->
         })
 }
 
-/// Whether the image was given another version after the reconciliation that created `before` began, which may have read ECR by then:
-/// an attempt by a lower version speaks against no higher one.
+/// Whether `before` did not ship, and the image was given another version after the reconciliation that created it began, which may have
+/// read ECR by then: an attempt by a lower version speaks against no higher one.
 fn is_risen(facts: &Facts<'_>, pipeline: &Pipeline<'_>, before: &Deployment, digest: &str) -> bool {
     let has_versions = match &pipeline.rule {
         Rule::Semver(_) => true,
@@ -127,10 +127,12 @@ fn is_risen(facts: &Facts<'_>, pipeline: &Pipeline<'_>, before: &Deployment, dig
     };
     let began = facts.began_by(before).map(|one| one.began).min();
     has_versions
+        && before.ending() != Ending::Succeeded
         && facts.followed(pipeline).any(|push| {
             push.moved
                 && push.digest == digest
-                && began.is_some_and(|began| (began..before.created_at).contains(&push.at))
+                && push.at < before.created_at
+                && began.is_some_and(|began| began < push.at)
         })
 }
 

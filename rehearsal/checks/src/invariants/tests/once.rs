@@ -112,11 +112,12 @@ fn settings_that_others_registered_are_an_order_where_they_are_followed() {
 #[test]
 fn a_version_that_the_image_was_given_while_its_deployment_was_decided_is_an_order() {
     // The first deployment is created at 4, by a reconciliation that began at 1.
-    for (rule, digest, given_at, expected) in [
-        ("semver:^1", "a", 3, false),
-        ("semver:^1", "a", 0, true),
-        ("semver:^1", "first", 3, true),
-        ("latest", "a", 3, true),
+    for (rule, digest, given_at, status, expected) in [
+        ("semver:^1", "a", 3, "Failed", false),
+        ("semver:^1", "a", 3, "Succeeded", true),
+        ("semver:^1", "a", 0, "Failed", true),
+        ("semver:^1", "first", 3, "Failed", true),
+        ("latest", "a", 3, "Failed", true),
     ] {
         let mut record = shipped(rule);
         record.pushes.retain(|push| push.at < at(1));
@@ -125,10 +126,14 @@ fn a_version_that_the_image_was_given_while_its_deployment_was_decided_is_an_ord
         record.pushes.push(push(digest, given_at, "1.2.0"));
         record.reconciliations = vec![reconciliation(1, 5, None)];
         record.deployments = vec![deployment("d-a", "a", 4), deployment("d-again", "a", 30)];
+        record.deployments[0].status = status.to_owned();
         let violations = crate::judge(&record);
         let mut found = violations.iter();
         let is_deployed_twice =
             found.any(|violation| violation.invariant == Invariant::NothingTwice);
-        assert_eq!(is_deployed_twice, expected, "{rule} {digest} {given_at}");
+        assert_eq!(
+            is_deployed_twice, expected,
+            "{rule} {digest} {given_at} {status}"
+        );
     }
 }

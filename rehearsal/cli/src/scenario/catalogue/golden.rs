@@ -105,8 +105,7 @@ fn found(record: &Record) -> Vec<String> {
     let mut sentences = Vec::new();
     for service in record.services.keys() {
         // A further load balancer of a service has answers and no deployments.
-        let mut services = record.listeners.iter();
-        if services.any(|known| known.service == *service) {
+        if record.at_end.contains_key(service) {
             let deployments = history::deployments(service, &[]);
             sentences.push(told_otherwise(&deployments, record));
         }

@@ -79,7 +79,7 @@ fn setup() -> impl Strategy<Value = Setup> {
         routing,
         proptest::option::of((1_u64..120).prop_map(|minutes| Duration::from_secs(60 * minutes))),
         proptest::sample::subsequence(events.to_vec(), 0..=3),
-        proptest::sample::subsequence(assumptions.to_vec(), 0..=6),
+        proptest::sample::subsequence(assumptions.to_vec(), 0..=assumptions.len()),
     )
         .prop_map(
             |(test_listener, routing, ready_wait, rollback_on, assumptions)| Setup {
