@@ -6,7 +6,7 @@ mod observe;
 
 use std::cell::Cell;
 
-use aws::scheduler::{Schedule, Scheduler};
+use aws::scheduler::{Created, Schedule, Scheduler};
 use lambda::{Deadline, Failure, Ran, Start, Started, checked, gate_outcome};
 use rules::config::Pipeline;
 use rules::ecs::{self, LoadBalancer, TrafficRule, report};
@@ -74,6 +74,10 @@ impl RollingGate {
             }
         };
         if let Some(verdict) = &verdict {
+            // A mark is written over the one before it, so only one of several calls may write one: they may have found different things.
+            if !self.claims(started, call, &due.known).await {
+                return Ok(nothing(call, "another call is judging it"));
+            }
             // Another call may have been faster, and a deployment may have begun.
             if let Err(reason) = self.still_open(started, call).await? {
                 return Ok(nothing(call, &reason));
@@ -183,6 +187,40 @@ impl RollingGate {
                 .messenger
                 .try_publish(&started.settings, &outcome)
                 .await;
+        }
+    }
+
+    /// Whether this call is the one that judges: of several only one can create the schedule that calls again, in case whoever created it
+    /// dies before its mark is written. A claim that cannot be made keeps nothing from being judged.
+    async fn claims(&self, started: &Started<Reporting>, call: &GateCall, known: &Known) -> bool {
+        let settings = &started.settings;
+        let name = report::look_judged(&settings.stack, "check-production", &call.deployment);
+        let made = async {
+            // Scheduler's clock is the one by which its schedules are due.
+            let Some(now) = self.scheduler.get_schedule(&name).await?.asked_at else {
+                return Ok(Created::New);
+            };
+            let schedule = Schedule {
+                name: name.clone(),
+                at: report::claimed_until(now),
+                target_arn: (settings.topic)
+                    .function(&format!("{}-check-production", settings.stack)),
+                role_arn: started.extra.schedule_role_arn.clone(),
+                input: call.input().to_string(),
+                description: format!(
+                    "Claims to judge a rolling update of {}",
+                    known.pipeline.place()
+                ),
+            };
+            self.scheduler.create_passing(&schedule).await
+        };
+        match made.await {
+            Ok(Created::New) => true,
+            Ok(Created::Exists) => false,
+            Err(failed) => {
+                tracing::error!(error = %failed, "judged without a claim, and perhaps twice");
+                true
+            }
         }
     }
 

@@ -65,6 +65,8 @@ fn after_gate(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static 
         && pipelines.any(|pipeline| Gate::ProductionTraffic.is_configured(pipeline.given));
     match gates.next() {
         _ if !is_gated => &["shipped", "shipped-unverified"],
+        // Another deployment took its place while it was being judged: who told of that first could not know that it would pass.
+        Some(_) if passed_replaced(facts, deployment) => &["shipped", "stopped"],
         Some(_) if facts.has_passed(deployment, Gate::ProductionTraffic) => &["shipped"],
         Some(_) => match way_back(facts, deployment).map(Deployment::ending) {
             Some(Ending::Succeeded) => &["rolled-back"],
@@ -75,6 +77,23 @@ fn after_gate(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static 
         // A newer deployment took its place, or nobody could judge it.
         None => &["stopped", "shipped-unverified"],
     }
+}
+
+/// Whether a newer deployment had been created when a rolling update's gate let it pass.
+fn passed_replaced(facts: &Facts<'_>, deployment: &Deployment) -> bool {
+    let newer = facts.after(deployment).next();
+    let hooks = facts.record.hooks.iter().filter(|hook| {
+        hook.deployment == deployment.id
+            && Gate::of(Engine::Rolling, hook) == Some(Gate::ProductionTraffic)
+    });
+    let passed = hooks
+        .flat_map(|hook| &hook.answers)
+        .filter(|answer| answer.passes())
+        .map(|answer| answer.at)
+        .min();
+    newer
+        .zip(passed)
+        .is_some_and(|(newer, passed)| newer.created_at < passed)
 }
 
 /// The deployment by which the service went back from one that did not pass: the next one. Another one that took its place is none.

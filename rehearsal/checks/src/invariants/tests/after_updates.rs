@@ -1,9 +1,9 @@
 //! The production gate after a rolling update: what it found is told, and only green opens it.
 
-use record::{By, Deployment, Engine, Record};
+use record::{Answerer, By, Deployment, Engine, Record};
 
 use super::of_ecs::{ARN, ID, check, gate, of_ecs, rolling};
-use super::{shipped, told};
+use super::{at, shipped, told};
 
 /// A rolling update whose pipeline has a production gate, which it passed.
 fn gated() -> Record {
@@ -38,6 +38,30 @@ fn gone_back() -> Record {
     record
 }
 
+/// A person's deployment took its place while it was being judged, and served some of the requests.
+fn replaced() -> Record {
+    let mut record = gated();
+    let next = Deployment {
+        by: By::Hand,
+        revision: "web:1".to_owned(),
+        ..of_ecs(Engine::Rolling, &ARN.replace(ID, "next"), "0", 5)
+    };
+    let mut by_next = record.production_answers.clone();
+    for answer in &mut by_next {
+        if let Answerer::Task { deployment, .. } = &mut answer.by {
+            *deployment = Some(next.id.clone());
+        }
+    }
+    record.production_answers.extend(by_next);
+    record.messages = vec![
+        told("started", ARN, "a", 2),
+        told("stopped", ARN, "a", 6),
+        told("shipped", &next.id, "0", 20),
+    ];
+    record.deployments.push(next);
+    record
+}
+
 #[test]
 fn a_rolling_update_with_a_production_gate_is_told_by_what_that_found() {
     check(
@@ -56,6 +80,18 @@ fn a_rolling_update_with_a_production_gate_is_told_by_what_that_found() {
             ),
             // It passed, and green had not answered.
             (|r| r.production_answers.clear(), &[8]),
+        ],
+    );
+    check(
+        replaced,
+        &[
+            (|_| {}, &[]),
+            (|r| r.messages[1] = told("shipped", ARN, "a", 9), &[]),
+            (|r| r.messages[1] = told("failed", ARN, "a", 9), &[7, 7]),
+            // The next one came only after it had passed.
+            (|r| r.deployments[1].created_at = at(7), &[7, 7]),
+            // Nothing but the next one had answered.
+            (|r| drop(r.production_answers.drain(..2)), &[8]),
         ],
     );
     check(
