@@ -190,8 +190,8 @@ impl RollingGate {
         }
     }
 
-    /// Whether this call is the one that judges: of several only one can create the schedule that calls again, in case whoever created it
-    /// dies before its mark is written. A claim that cannot be made keeps nothing from being judged.
+    /// Whether this call is the one that judges: of several only one can create the schedule by which `report-outcome` looks again, in case
+    /// whoever created it dies before its mark is written. A claim that cannot be made keeps nothing from being judged.
     async fn claims(&self, started: &Started<Reporting>, call: &GateCall, known: &Known) -> bool {
         let settings = &started.settings;
         let name = report::look_judged(&settings.stack, "check-production", &call.deployment);
@@ -204,9 +204,9 @@ impl RollingGate {
                 name: name.clone(),
                 at: report::claimed_until(now),
                 target_arn: (settings.topic)
-                    .function(&format!("{}-check-production", settings.stack)),
+                    .function(&format!("{}-report-outcome", settings.stack)),
                 role_arn: started.extra.schedule_role_arn.clone(),
-                input: call.input().to_string(),
+                input: ServiceChange::input(&call.cluster, &call.service, None).to_string(),
                 description: format!(
                     "Claims to judge a rolling update of {}",
                     known.pipeline.place()

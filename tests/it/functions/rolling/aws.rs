@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) dies_at: Option<&'static str>,
     /// Another start is faster by this: what it writes down.
     pub(super) faster: Option<(String, String)>,
+    /// Another call judges the update.
+    pub(super) is_claimed: bool,
 }
 
 pub(super) fn state() -> State {
@@ -38,6 +40,7 @@ pub(super) fn state() -> State {
         tokens: Vec::new(),
         dies_at: None,
         faster: None,
+        is_claimed: false,
     }
 }
 
@@ -117,6 +120,12 @@ impl State {
                 Says(
                     json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),
                 )
+            }
+            "CreateSchedule"
+                if self.is_claimed
+                    && text(request, "Description").starts_with("Claims to judge") =>
+            {
+                Refuses("ConflictException")
             }
             "CreateSchedule" => Says(
                 json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/s"}),

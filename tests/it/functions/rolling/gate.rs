@@ -137,10 +137,25 @@ fn what_was_found_is_written_down_once_and_told_at_once() {
     let first = judge("new", &mut state);
     assert_eq!(first.answer["answer"], "SUCCEEDED", "{}", first.answer);
     assert_eq!(gate_mark(&state), "passed production-traffic new");
-    assert_eq!((did(&first), calls(&first, "CreateSchedule")), ((1, 0), 2));
+    assert_eq!((did(&first), calls(&first, "CreateSchedule")), ((1, 0), 3));
     let again = judge("new", &mut state);
     assert_eq!(again.answer["answer"], Value::Null, "{}", again.answer);
     assert_eq!(did(&again), (0, 0));
+}
+
+/// Two calls of one schedule may find different things, and the mark of the second would be written over that of the first, which
+/// has begun to go back.
+#[test]
+fn of_two_calls_only_one_writes_down_what_it_found() {
+    for answers_with in [200, 500] {
+        let mut state = judged(None);
+        state.is_claimed = true;
+        let slower = judge_at(page(answers_with, ""), "new", &mut state);
+        assert_eq!(slower.answer["answer"], Value::Null, "{}", slower.answer);
+        assert_eq!(slower.answer["reason"], "another call is judging it");
+        assert_eq!((did(&slower), slower.messages.len()), ((0, 0), 0));
+        assert_eq!(gate_mark(&state), "");
+    }
 }
 
 /// A gate passes only on evidence: production is asked through what forwards to the service, or has failed.
