@@ -265,12 +265,14 @@ impl Migrations {
         match marked.mark.ended {
             Ended::Failed(_) => Some(End::Failed),
             Ended::Unknown => Some(End::MigrationUnknown),
-            Ended::Succeeded => {
-                let newer = self.newest_of_ours.as_ref();
-                // What became of its deployment, that tells; and a newer image of ours took its place as a newer image does.
+            // What becomes of its deployment, that tells. What was deployed after its end and before that took its place without
+            // a word to anybody: the image is due as ever, and migrated once more.
+            Ended::Succeeded => None,
+            Ended::Superseded => {
+                let newest = self.newest_of_ours.as_ref();
+                // What became of its deployment, that tells; and an image of ours took its place as a newer image does.
                 let is_settled = self.deployed.contains(&marked.revision)
-                    || marked.mark.before == self.id.before
-                    || newer.is_some_and(|newer| newer.number() > marked.revision.number());
+                    || newest.is_some_and(|newest| newest.number() > marked.revision.number());
                 (!is_settled).then_some(End::Superseded)
             }
         }
