@@ -280,6 +280,22 @@ fn somebody_elses_deployment_after_the_migration_keeps_nothing_from_being_deploy
 }
 
 #[test]
+fn an_update_does_not_overlook_a_migration_that_another_start_began() {
+    let mut state = migrating();
+    let (input, expression) = state.schedule.clone().unwrap();
+    let event = state.ends(0, 0);
+    finish(&event, &mut state);
+    let others = input.replace(&format!("{FAMILY}:3"), &format!("{FAMILY}:4"));
+    assert_ne!(others, input);
+    // When it is decided there is none, and right before the update there is one. Then all is looked at anew.
+    state.reads = vec![Some((others, expression)), None];
+    let after = look(&mut state);
+    assert_eq!(decision(&after), "start", "{}", after.answer);
+    assert_eq!(calls(&after, "GetSchedule"), 4);
+    assert_eq!(calls(&after, "UpdateService"), 1);
+}
+
+#[test]
 fn a_migration_of_which_the_end_is_lost_is_not_known_and_not_repeated() {
     let mut state = migrating();
     let (_, expression) = state.schedule.as_mut().unwrap();
