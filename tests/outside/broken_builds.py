@@ -229,8 +229,8 @@ GUARDS = (
         5,
         "rolling: a migration that failed is reported",
         "functions/finish-migration/src/handler/rolling.rs",
-        "Outcome::migration_failed(pipeline, &subject, reason, log)\n            }",
-        'tracing::warn!(reason, ?log, "not reported");\n                return Ok(None);\n            }',
+        "Outcome::migration_failed(pipeline, &subject, reason, log)\n        }",
+        'tracing::warn!(reason, ?log, "not reported");\n            return None;\n        }',
         "rolling-failed-migration",
     ),
     Guard(

@@ -16,7 +16,7 @@ use rules::events::{Claim, ServiceChange};
 use rules::names::{DeploymentId, RevisionArn, ServiceDeploymentArn};
 use rules::observed::TaskDefinition;
 use rules::revision;
-use rules::rolling::Migrations;
+use rules::rolling::{Migrations, Record};
 use rules::start::Decision;
 
 use crate::act::Begun;
@@ -75,6 +75,9 @@ impl Handler {
             // On the heap: the compiler computes the layout of what is nested in one another to a limited depth.
             return Box::pin(migrating).await;
         }
+        if !self.migrates_as_decided(on_ecs).await? {
+            return Ok(Begun::Overtaken(Vec::new()));
+        }
         let claim = match self.claim(started, due.member, on_ecs).await {
             Turn::Ours(claim) => claim,
             Turn::Others => {
@@ -129,6 +132,18 @@ impl Handler {
                 Turn::Ours(None)
             }
         }
+    }
+
+    /// Whether no migration of the service has begun since it was decided: another start may have begun one of a newer image, which this
+    /// update would take the place of.
+    async fn migrates_as_decided(&self, on_ecs: &OnEcs) -> Result<bool, CallFailed> {
+        let Some(migrations) = &on_ecs.migrations else {
+            return Ok(true);
+        };
+        let name = migrations.id.service.schedule_name();
+        let found = self.scheduler.get_schedule(&name).await?.schedule;
+        let read = found.map(|found| Record::read(&found.input).ok());
+        Ok(read.is_none_or(|read| read.is_some_and(|read| migrations.knows(&read))))
     }
 
     async fn release(&self, claim: &str) {

@@ -253,9 +253,46 @@ fn somebody_elses_deployment_during_the_migration_supersedes_it() {
     let finished = finish(&event, &mut state);
     assert_eq!(finished.messages[0]["verdict"], "superseded");
     assert!(text(&finished.messages[0], "summary").contains("the database is migrated"));
+    assert!(
+        mark(&state, 3).starts_with("superseded "),
+        "{}",
+        mark(&state, 3)
+    );
     let after = look(&mut state);
     assert_eq!(decision(&after), "superseded", "{}", after.answer);
     assert_eq!(calls(&after, "UpdateService") + calls(&after, "RunTask"), 0);
+}
+
+/// Nobody is told of that one: it came when the migration had been judged. So the image is due as before.
+#[test]
+fn somebody_elses_deployment_after_the_migration_keeps_nothing_from_being_deployed() {
+    let mut state = migrating();
+    let event = state.ends(0, 0);
+    let finished = finish(&event, &mut state);
+    assert!(finished.messages.is_empty());
+    state.is_deployed_to("other", 2);
+    let after = look(&mut state);
+    assert_eq!(decision(&after), "migrate", "{}", after.answer);
+    assert_eq!(
+        after.request("RunTask")["taskDefinition"],
+        format!("{FAMILY}:4")
+    );
+}
+
+#[test]
+fn an_update_does_not_overlook_a_migration_that_another_start_began() {
+    let mut state = migrating();
+    let (input, expression) = state.schedule.clone().unwrap();
+    let event = state.ends(0, 0);
+    finish(&event, &mut state);
+    let others = input.replace(&format!("{FAMILY}:3"), &format!("{FAMILY}:4"));
+    assert_ne!(others, input);
+    // When it is decided there is none, and right before the update there is one. Then all is looked at anew.
+    state.reads = vec![Some((others, expression)), None];
+    let after = look(&mut state);
+    assert_eq!(decision(&after), "start", "{}", after.answer);
+    assert_eq!(calls(&after, "GetSchedule"), 4);
+    assert_eq!(calls(&after, "UpdateService"), 1);
 }
 
 #[test]

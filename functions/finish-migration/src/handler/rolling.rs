@@ -1,7 +1,8 @@
 //! A migration that ran before a rolling update: its end is written on the revision, and `start-deployment` looks again.
 //!
-//! First the mark, so that whatever dies in between, the end is not lost; then the message; then the schedule is deleted, which until
-//! then says that the migration is under way; and only then `start-deployment` is called.
+//! First the mark, which also says whether another deployment took its place, so that whatever dies in between, the end is not lost;
+//! then the message; then the schedule is deleted, which until then says that the migration is under way; and only then
+//! `start-deployment` is called.
 
 use aws::ecs::ServiceDeployments;
 use aws::scheduler::Schedule;
@@ -178,7 +179,19 @@ impl Handler {
         verdict: Option<Verdict>,
     ) -> Result<Value, Failure> {
         let record = &waiting.record;
-        let mark = rolling::marked_as(record, task, verdict.as_ref(), waiting.now);
+        let is_superseded = match &verdict {
+            Some(Verdict::Succeeded(_)) => self.is_superseded(record).await?,
+            Some(
+                Verdict::Failed { .. }
+                | Verdict::KeptFromRunning { .. }
+                | Verdict::NothingRan(_)
+                | Verdict::TooLate(_)
+                | Verdict::Later(_)
+                | Verdict::Ignored(_),
+            )
+            | None => false,
+        };
+        let mark = rolling::marked_as(record, task, verdict.as_ref(), is_superseded, waiting.now);
         let value = mark.to_string();
         // Gates and pipelines may be other ones by now; the mark is of what ran.
         let revision = record.runs.shipped();
@@ -191,7 +204,7 @@ impl Handler {
         }
         let pipeline = started.config.named(&record.pipeline);
         if let Some(pipeline) = pipeline
-            && let Some(outcome) = self.outcome(pipeline, record, verdict).await?
+            && let Some(outcome) = outcome(pipeline, record, verdict, is_superseded)
         {
             // No deployment follows whose end would report it: the event comes again, and its time limit after that.
             self.messenger.publish(&started.settings, &outcome).await?;
@@ -205,45 +218,14 @@ impl Handler {
         Ok(json!({"answer": "mark", "revision": revision, "mark": value}))
     }
 
-    /// What people are told: that it failed, or that somebody else's deployment was faster.
-    async fn outcome(
-        &self,
-        pipeline: &Pipeline,
-        record: &Record,
-        verdict: Option<Verdict>,
-    ) -> Result<Option<Outcome>, Failure> {
-        let subject = subject(pipeline, record);
-        let mut outcome = match verdict {
-            None => Outcome::migration_unknown(pipeline, &subject),
-            Some(Verdict::Failed { reason, log }) => {
-                Outcome::migration_failed(pipeline, &subject, reason, log)
-            }
-            Some(Verdict::KeptFromRunning { reason, log }) => Outcome {
-                log,
-                ..Outcome::migration_did_not_run(pipeline, &subject, reason)
-            },
-            Some(Verdict::NothingRan(reason)) => {
-                Outcome::migration_did_not_run(pipeline, &subject, reason)
-            }
-            Some(
-                Verdict::Succeeded(_)
-                | Verdict::TooLate(_)
-                | Verdict::Later(_)
-                | Verdict::Ignored(_),
-            ) => {
-                let newest = ServiceDeployments::Newest;
-                let listed =
-                    self.ecs
-                        .list_service_deployments(&record.cluster, &record.service, newest);
-                let newest = listed.await?.first().map(|newest| newest.arn.id());
-                if newest == record.id.before {
-                    return Ok(None);
-                }
-                Outcome::superseded_after_migration(pipeline, &subject)
-            }
-        };
-        outcome.revision = Some(record.runs.shipped().clone());
-        Ok(Some(outcome))
+    /// Whether somebody else's deployment was faster.
+    async fn is_superseded(&self, record: &Record) -> Result<bool, Failure> {
+        let newest = ServiceDeployments::Newest;
+        let listed = self
+            .ecs
+            .list_service_deployments(&record.cluster, &record.service, newest);
+        let newest = listed.await?.first().map(|newest| newest.arn.id());
+        Ok(newest != record.id.before)
     }
 
     /// Makes `start-deployment` look again. Where this fails, its own schedules do later.
@@ -269,6 +251,39 @@ impl Handler {
             tracing::warn!(error = %failed, "start-deployment is not called");
         }
     }
+}
+
+/// What people are told: that it failed, or that somebody else's deployment was faster.
+fn outcome(
+    pipeline: &Pipeline,
+    record: &Record,
+    verdict: Option<Verdict>,
+    is_superseded: bool,
+) -> Option<Outcome> {
+    let subject = subject(pipeline, record);
+    let mut outcome = match verdict {
+        None => Outcome::migration_unknown(pipeline, &subject),
+        Some(Verdict::Failed { reason, log }) => {
+            Outcome::migration_failed(pipeline, &subject, reason, log)
+        }
+        Some(Verdict::KeptFromRunning { reason, log }) => Outcome {
+            log,
+            ..Outcome::migration_did_not_run(pipeline, &subject, reason)
+        },
+        Some(Verdict::NothingRan(reason)) => {
+            Outcome::migration_did_not_run(pipeline, &subject, reason)
+        }
+        Some(
+            Verdict::Succeeded(_) | Verdict::TooLate(_) | Verdict::Later(_) | Verdict::Ignored(_),
+        ) => {
+            if !is_superseded {
+                return None;
+            }
+            Outcome::superseded_after_migration(pipeline, &subject)
+        }
+    };
+    outcome.revision = Some(record.runs.shipped().clone());
+    Some(outcome)
 }
 
 fn subject(pipeline: &Pipeline, record: &Record) -> Subject {

@@ -6,6 +6,8 @@
 //! - a message, after the last order of the image, reports that it failed, was stopped or was rolled back; that its rolling
 //!   update is overdue, while it is; or that it cannot be deployed until something is corrected, that the stack only observes, or that the running image is
 //!   unknown;
+//! - a message says that another deployment took its place while its migration ran before a rolling update, and a person's did:
+//!   what is migrated once is not migrated again unless somebody orders it;
 //! - the image shipped after its order, or served production already when it was ordered, and a person deployed
 //!   something else afterwards: it is set aside until its next order, whatever is ordered meanwhile;
 //! - ECS deployed it before the run, when somebody else created its deployment, and it got its version by a push whose event was
@@ -18,9 +20,10 @@
 
 use std::time::SystemTime;
 
-use record::{By, End, Ending, Engine, Image, Message, Push};
+use record::{By, End, Ending, Engine, Image, Message, Migration, Push};
 
 use super::facts::{Facts, Pipeline, is_overdue, short};
+use super::gate::starter;
 use super::rule::{Ranked, Rule};
 
 /// Outcomes that give the reason why an image does not run.
@@ -34,8 +37,11 @@ const WHY_NOT: [&str; 8] = [
     "refused",
     "observed",
 ];
-/// The one skip that is a valid reason not to run the newest image. A message with another skip is wrong about it.
+/// The one skip that is always a valid reason not to run the newest image. A message with another skip is wrong about it, but for
+/// [`TOOK_ITS_PLACE`].
 const NOT_KNOWN: &str = "running-unknown";
+/// The skip after a migration, which is right where a person deployed meanwhile.
+const TOOK_ITS_PLACE: &str = "took its place while its migration ran";
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
     let found = facts.pipelines.iter();
@@ -159,7 +165,10 @@ fn is_explained(
     let says_why = |told: &Message| {
         let outcome = told.outcome();
         let is_reason = match outcome.as_str() {
-            "skipped" => told.body.contains(NOT_KNOWN),
+            "skipped" => {
+                told.body.contains(NOT_KNOWN)
+                    || told.body.contains(TOOK_ITS_PLACE) && was_faster(facts, pipeline, due, told)
+            }
             "overdue" => {
                 let about = told
                     .deployment()
@@ -184,6 +193,30 @@ fn is_explained(
             && matches!(last.end, End::Lost | End::Kept)
     });
     facts.record.messages.iter().any(says_why) || is_untold
+}
+
+/// Whether a person's deployment came between the one that the image's migration was started after and the message.
+fn was_faster(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image, told: &Message) -> bool {
+    let starts = starter(Engine::Rolling);
+    let migrates = |task: &&Migration| {
+        let mut containers = task.containers.iter();
+        task.given_to.as_deref() == Some(starts)
+            && containers.any(|container| container.digest.as_ref() == Some(&due.digest))
+    };
+    let mut tasks = facts.record.migrations.iter().filter(migrates);
+    tasks.any(|task| {
+        // `<service>-<the newest deployment then>`; that of before the run is in no record.
+        let (_, before) = task.deployment.split_once('-').unwrap_or_default();
+        let before = facts
+            .deployments_of(pipeline)
+            .find(|deployment| deployment.is_called(before))
+            .map(|deployment| deployment.created_at);
+        facts.deployments_of(pipeline).any(|deployment| {
+            deployment.by == By::Hand
+                && Some(deployment.created_at) > before
+                && deployment.created_at <= told.at
+        })
+    })
 }
 
 /// Whether ECS has a deployment of the image from before the run, and its later version came with no event.

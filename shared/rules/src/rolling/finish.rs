@@ -128,11 +128,12 @@ pub fn after_time_out(
     }
 }
 
-/// The mark of a migration that has ended so. `now` is AWS's clock.
+/// The mark of a migration that has ended so; `is_superseded` where another deployment took its place. `now` is AWS's clock.
 pub fn marked_as(
     record: &Record,
     task: Option<&Task>,
     verdict: Option<&Verdict>,
+    is_superseded: bool,
     now: UtcDateTime,
 ) -> MigrationMark {
     let container = task.and_then(|task| {
@@ -142,6 +143,7 @@ pub fn marked_as(
     let started_at = task.and_then(|task| task.created_at).unwrap_or(now);
     MigrationMark {
         ended: match verdict {
+            Some(Verdict::Succeeded(_)) if is_superseded => Ended::Superseded,
             Some(Verdict::Succeeded(_)) => Ended::Succeeded,
             Some(
                 Verdict::Failed { .. }

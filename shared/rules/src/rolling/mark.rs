@@ -22,14 +22,16 @@ const NONE: &str = "-";
 pub enum Ended {
     /// Its container exited with 0, and by itself.
     Succeeded,
+    /// So did its container, and another deployment had taken its place by then, of which people were told.
+    Superseded,
     /// Anything else, with the exit code where ECS states one.
     Failed(Option<i64>),
     /// ECS does not know its task any more.
     Unknown,
 }
 
-/// A migration that has ended: `succeeded <task id> <time> <deployment>`, `failed <task id> <code> <time> <deployment>` or `unknown
-/// <task id> <time> <deployment>`. Who may tag revisions can write one, and who may do that can deploy.
+/// A migration that has ended: `succeeded <task id> <time> <deployment>`, `superseded <task id> <time> <deployment>`, `failed <task id>
+/// <code> <time> <deployment>` or `unknown <task id> <time> <deployment>`. Who may tag revisions can write one, and who may do that can deploy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationMark {
     /// How it ended.
@@ -48,6 +50,7 @@ impl fmt::Display for MigrationMark {
         let task = self.task.as_deref().unwrap_or(NONE);
         match self.ended {
             Ended::Succeeded => write!(formatter, "succeeded {task}")?,
+            Ended::Superseded => write!(formatter, "superseded {task}")?,
             Ended::Failed(code) => {
                 let code = code.map_or_else(|| NONE.to_owned(), |code| code.to_string());
                 write!(formatter, "failed {task} {code}")?;
@@ -65,7 +68,7 @@ impl fmt::Display for MigrationMark {
 
 /// The tag's value is not such a mark.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it is not `succeeded|failed|unknown <task> [<code>] <time> <deployment>`")]
+#[error("it is not `succeeded|superseded|failed|unknown <task> [<code>] <time> <deployment>`")]
 pub struct NotAMark;
 
 impl FromStr for MigrationMark {
@@ -75,6 +78,7 @@ impl FromStr for MigrationMark {
         let words: Vec<&str> = value.split(' ').collect();
         let (ended, task, at, before) = match words[..] {
             ["succeeded", task, at, before] => (Ended::Succeeded, task, at, before),
+            ["superseded", task, at, before] => (Ended::Superseded, task, at, before),
             ["failed", task, NONE, at, before] => (Ended::Failed(None), task, at, before),
             ["failed", task, code, at, before] => {
                 let code = code.parse().map_err(|_| NotAMark)?;

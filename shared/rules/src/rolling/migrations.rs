@@ -166,6 +166,15 @@ impl Migrations {
             .collect();
     }
 
+    /// Whether this is the migration of the schedule that was read, as far as that was written then.
+    pub fn knows(&self, record: &Record) -> bool {
+        let running = self.running.as_ref().map(|(scheduled, ..)| scheduled);
+        let leftover = self.leftover.as_ref();
+        let read = running.map(|scheduled| &scheduled.record);
+        let read = read.or(leftover.map(|leftover| &leftover.record));
+        read.is_some_and(|read| read.id == record.id && read.runs == record.runs)
+    }
+
     /// The newest revision whose migration has ended, or whose end is lost.
     pub fn last(&self) -> Option<&RevisionArn> {
         let lost = self.lost().map(|(record, _)| record.runs.shipped());
@@ -265,15 +274,29 @@ impl Migrations {
         match marked.mark.ended {
             Ended::Failed(_) => Some(End::Failed),
             Ended::Unknown => Some(End::MigrationUnknown),
-            Ended::Succeeded => {
-                let newer = self.newest_of_ours.as_ref();
-                // What became of its deployment, that tells; and a newer image of ours took its place as a newer image does.
+            // What becomes of its deployment, that tells. What was deployed after its end and before that took its place without
+            // a word to anybody: the image is due as ever, and migrated once more.
+            Ended::Succeeded => None,
+            Ended::Superseded => {
+                let newest = self.newest_of_ours.as_ref();
+                // What became of its deployment, that tells; and an image of ours took its place as a newer image does.
                 let is_settled = self.deployed.contains(&marked.revision)
-                    || marked.mark.before == self.id.before
-                    || newer.is_some_and(|newer| newer.number() > marked.revision.number());
+                    || newest.is_some_and(|newest| {
+                        newest.number() > marked.revision.number()
+                            || self.is_migrated_beside(newest, marked)
+                    });
                 (!is_settled).then_some(End::Superseded)
             }
         }
+    }
+
+    /// Whether a revision was migrated to be deployed in the same place: its start and the migration did not see each other.
+    fn is_migrated_beside(&self, revision: &RevisionArn, other: &Marked) -> bool {
+        self.marked.iter().any(|marked| {
+            marked.revision == *revision
+                && marked.mark.ended == Ended::Succeeded
+                && marked.mark.before == other.mark.before
+        })
     }
 }
 

@@ -140,6 +140,10 @@ pub fn unlisted(
         }
         Some(Ended::Failed(None)) => failed("its migration failed".to_owned()),
         Some(Ended::Unknown) => failed("how its migration ended is not known".to_owned()),
+        Some(Ended::Superseded) => {
+            let why = "another deployment took its place while its migration ran";
+            (State::Superseded, vec![why.to_owned()])
+        }
         Some(Ended::Succeeded) | None => (State::UnderWay, Vec::new()),
     }
 }
@@ -288,6 +292,12 @@ mod tests {
                 Some(mark(Ended::Failed(None))),
                 State::Failed,
                 "its migration failed",
+            ),
+            (
+                Some(3),
+                Some(mark(Ended::Superseded)),
+                State::Superseded,
+                "another deployment took its place while its migration ran",
             ),
             (
                 Some(3),

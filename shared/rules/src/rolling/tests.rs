@@ -12,6 +12,8 @@ use crate::start::{
 };
 use serde_json::json;
 
+mod beside;
+
 fn id(before: &str) -> MigrationId {
     let service = ServiceKey::of(
         &"greenlight".parse().unwrap(),
@@ -156,6 +158,7 @@ fn the_token_is_that_of_the_state_that_is_replaced() {
 fn marks_are_read_back_and_fit_into_a_tag() {
     for (text, ended) in [
         ("succeeded 8f3c 2026-10-14T09:30:00Z d0", Ended::Succeeded),
+        ("superseded 8f3c 2026-10-14T09:30:00Z d0", Ended::Superseded),
         (
             "failed 8f3c 3 2026-10-14T09:30:00Z d0",
             Ended::Failed(Some(3)),
@@ -271,31 +274,34 @@ fn a_mark_says_what_becomes_of_its_revision() {
         (migrations.migrated().is_some(), ends)
     };
     let succeeded = "succeeded 8f3c 2026-10-14T09:30:00Z";
-    assert_eq!(with(&format!("{succeeded} d0"), &[2], None), (true, vec![]));
-    assert_eq!(
-        with(&format!("{succeeded} d0"), &[2, 3], None),
-        (false, vec![])
-    );
-    assert_eq!(
-        with(&format!("{succeeded} gone"), &[2], None),
-        (false, vec![Some(End::Superseded)])
-    );
-    assert_eq!(
-        with(&format!("{succeeded} gone"), &[2], Some(2)),
-        (false, vec![Some(End::Superseded)])
-    );
-    assert_eq!(
-        with(&format!("{succeeded} gone"), &[4], Some(4)),
-        (false, vec![])
-    );
-    assert_eq!(
-        with("failed 8f3c 1 2026-10-14T09:30:00Z d0", &[2], None),
-        (false, vec![Some(End::Failed)])
-    );
-    assert_eq!(
-        with("unknown 8f3c 2026-10-14T09:30:00Z d0", &[2], None),
-        (false, vec![Some(End::MigrationUnknown)])
-    );
+    let superseded = "superseded 8f3c 2026-10-14T09:30:00Z gone";
+    let of_before = format!("{succeeded} d0");
+    // What was deployed after its end tells nobody that it took its place: nothing speaks against another attempt.
+    let of_gone = format!("{succeeded} gone");
+    let failed = "failed 8f3c 1 2026-10-14T09:30:00Z d0";
+    let unknown = "unknown 8f3c 2026-10-14T09:30:00Z d0";
+    let table = [
+        (&*of_before, &[2][..], None, true, None),
+        (&of_before, &[2, 3], None, false, None),
+        (&of_gone, &[2], None, false, None),
+        (&of_gone, &[2], Some(2), false, None),
+        (&of_gone, &[4], Some(4), false, None),
+        (superseded, &[2], None, false, Some(End::Superseded)),
+        (superseded, &[2], Some(2), false, Some(End::Superseded)),
+        (superseded, &[2, 3], None, false, None),
+        (superseded, &[4], Some(4), false, None),
+        (failed, &[2], None, false, Some(End::Failed)),
+        (unknown, &[2], None, false, Some(End::MigrationUnknown)),
+    ];
+    for (mark, deployed, newest_of_ours, goes_on, end) in table {
+        let ends: Vec<Option<End>> = end.into_iter().map(Some).collect();
+        let found = with(mark, deployed, newest_of_ours);
+        assert_eq!(
+            found,
+            (goes_on, ends),
+            "{mark} {deployed:?} {newest_of_ours:?}"
+        );
+    }
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) pushed_at: f64,
     /// Input and expression of the time-out schedule.
     pub(super) schedule: Option<(String, String)>,
+    /// What the next looks at it find instead; the last one first.
+    pub(super) reads: Vec<Option<(String, String)>>,
     pub(super) tasks: Vec<Value>,
     pub(super) tokens: Vec<String>,
     /// The call that the invocation dies at.
@@ -36,6 +38,7 @@ pub(super) fn state() -> State {
         tagged: "a",
         pushed_at: PUSHED,
         schedule: None,
+        reads: Vec::new(),
         tasks: Vec::new(),
         tokens: Vec::new(),
         dies_at: None,
@@ -105,7 +108,7 @@ impl State {
     fn says_of_schedules(&mut self, function: &str, operation: &str, request: &Value) -> Answer {
         let input = text(&request["Target"], "Input").to_owned();
         match operation {
-            "GetSchedule" => match &self.schedule {
+            "GetSchedule" => match self.reads.pop().unwrap_or_else(|| self.schedule.clone()) {
                 Some((input, expression)) => Says(
                     json!({"ScheduleExpression": expression, "Target": {"Arn": "a", "RoleArn": "r", "Input": input}}),
                 ),

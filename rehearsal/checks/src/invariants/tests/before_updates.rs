@@ -1,8 +1,8 @@
 //! The migration before a rolling update, which no hook keeps: what is judged of it.
 
-use record::Record;
+use record::{By, Deployment, Engine, Record};
 
-use super::of_ecs::{ARN, Change, ID, check, native, rolling};
+use super::of_ecs::{ARN, Change, ID, check, native, of_ecs, rolling};
 use super::{and_pushed, at, migration, reconciliation, told};
 
 /// A rolling update with a migration before it.
@@ -144,6 +144,75 @@ fn moved_on(record: &mut Record) {
         told("shipped", ARN, "a", 20),
         told("failed", "b", "b", 30),
     ];
+}
+
+/// A person forces a deployment while `b` is migrated, after that of `a`: the message says so.
+#[test]
+fn a_persons_deployment_during_the_migration_is_a_reason_that_is_told() {
+    fn told_of_it(record: &mut Record) {
+        and_pushed(record);
+        record.reconciliations.push(reconciliation(10, 12, None));
+        let mut task = migration("task-b", &format!("0123456789abcdef-{ID}"), Some(16), 0);
+        task.given_to = Some("start-deployment".to_owned());
+        task.started_at = Some(at(12));
+        for revision in [&mut task.revision, &mut task.of] {
+            "web:3".clone_into(revision);
+        }
+        task.containers[0].digest = Some("b".to_owned());
+        record.migrations.push(task);
+        let mut skipped = told("skipped", "web-3", "b", 16);
+        let body = skipped.body.strip_suffix('}').unwrap();
+        skipped.body = format!(
+            r#"{body},"summary":"a deployment that Greenlight did not start took its place while its migration ran"}}"#
+        );
+        record.messages.push(skipped);
+    }
+    fn forced(record: &mut Record, by: By, created: u64) {
+        let other = ARN.replace(ID, "other");
+        record.messages.push(told("shipped", &other, "a", 27));
+        record.deployments.push(Deployment {
+            by,
+            ..of_ecs(Engine::Rolling, &other, "a", created)
+        });
+    }
+    fn during(record: &mut Record) {
+        told_of_it(record);
+        forced(record, By::Hand, 14);
+    }
+    let untold: Change = |record| {
+        during(record);
+        record.messages.retain(|told| told.outcome() != "skipped");
+    };
+    // Greenlight's own is no reason, nor why `a` is deployed once more.
+    let own: Change = |record| {
+        told_of_it(record);
+        forced(record, By::Greenlight, 14);
+    };
+    let afterwards: Change = |record| {
+        told_of_it(record);
+        forced(record, By::Hand, 17);
+    };
+    // The migration was started after it.
+    let before: Change = |record| {
+        during(record);
+        record.migrations[1].deployment = "0123456789abcdef-other".to_owned();
+    };
+    let of_another_image: Change = |record| {
+        during(record);
+        record.migrations[1].containers[0].digest = Some("a".to_owned());
+    };
+    check(
+        migrated,
+        &[
+            (during, &[]),
+            (untold, &[1]),
+            (told_of_it, &[1]),
+            (own, &[1, 2, 3]),
+            (afterwards, &[1]),
+            (before, &[1]),
+            (of_another_image, &[1]),
+        ],
+    );
 }
 
 /// What was requested at the first start of a revision was not when it is deployed again.

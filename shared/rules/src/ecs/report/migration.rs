@@ -11,5 +11,6 @@ pub(super) fn migrated_before(observed: &Observed) -> Option<Migrated> {
     let definition = &observed.target.definition;
     let mark = rolling::mark_of(definition, &revision::stack_of(definition)?)?;
     let is_rolling = observed.engine == Engine::Rolling;
-    (is_rolling && mark.ended == Ended::Succeeded).then_some(Migrated::Done)
+    let is_done = matches!(mark.ended, Ended::Succeeded | Ended::Superseded);
+    (is_rolling && is_done).then_some(Migrated::Done)
 }
