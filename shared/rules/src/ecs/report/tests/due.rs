@@ -146,8 +146,10 @@ fn what_has_just_begun_is_not_listed_yet() {
         (&[Successful], Ended, 61, false),
         (&[Stopped], Ended, 61, true),
         (&[Stopped], InProgress, 59, true),
-        // It may have been stopped an hour ago.
-        (&[Stopped], Routine(None), 61, false),
+        // It may have been stopped an hour ago, or just now by one that is not listed yet.
+        (&[Stopped], Routine(None), 61, true),
+        (&[Successful], Routine(None), 61, false),
+        (&[on.clone(), Stopped], Routine(None), 61, false),
         (&[on.clone(), Stopped], Ended, 61, false),
         (&[on, Stopped], InProgress, 61, false),
     ] {
