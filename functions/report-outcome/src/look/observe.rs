@@ -61,6 +61,7 @@ impl Handler {
             });
         }
         self.add_gates(looking, engine, &mut all).await?;
+        report::add_replacements(&mut all, listed);
         Ok(all)
     }
 

@@ -1,6 +1,6 @@
 //! Deployments that ECS itself carries out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use local_aws::ecs::task_definition::Revision;
@@ -38,7 +38,14 @@ pub(super) fn of(
         let since = since.filter(|deployment| deployment.created_at >= start);
         since.filter_map(with_target).collect::<Vec<_>>()
     });
-    let record = |(deployment, target): (ServiceDeployment, ServiceRevision)| {
+    let created = all.iter().map(|(deployment, target)| Created {
+        at: deployment.created_at,
+        cluster: &deployment.cluster,
+        service: &deployment.service,
+        revision: &target.task_definition,
+    });
+    let creators = creators(created, &calls);
+    let record = |((deployment, target), by): ((ServiceDeployment, ServiceRevision), By)| {
         let of = Of {
             world,
             revision: world
@@ -47,7 +54,7 @@ pub(super) fn of(
             target,
         };
         let mut recorded = Deployment {
-            by: by(&deployment, &of.target, &calls),
+            by,
             lifecycle_events: stages(timeline, &deployment.arn),
             error: deployment
                 .status_reason
@@ -59,7 +66,7 @@ pub(super) fn of(
         of.add_images(pipelines, &mut recorded);
         recorded
     };
-    all.into_iter().map(record).collect()
+    all.into_iter().zip(creators).map(record).collect()
 }
 
 /// What the deployment says of itself.
@@ -92,27 +99,45 @@ fn plain(deployment: ServiceDeployment, target: &ServiceRevision) -> Deployment 
     }
 }
 
-/// Greenlight's if its function made the call that created it, which is recorded once it is answered.
-fn by(deployment: &ServiceDeployment, target: &ServiceRevision, calls: &[AwsCall]) -> By {
-    let last = |given: &Value| {
-        let given = given.as_str().unwrap_or_default();
-        given.rsplit('/').next().unwrap_or_default().to_owned()
-    };
-    let revision = last(&Value::from(target.task_definition.as_str()));
-    let created = calls.iter().find(|call| {
-        let request = &call.request;
-        let deploys = &request["taskDefinition"];
+/// A deployment, as the call that created it names it.
+struct Created<'d> {
+    at: SystemTime,
+    cluster: &'d str,
+    service: &'d str,
+    /// ARN.
+    revision: &'d str,
+}
+
+impl Created<'_> {
+    /// Whether a call may have created it: it is recorded once it is answered.
+    fn may_be_by(&self, call: &AwsCall) -> bool {
+        let last = |given: &str| given.rsplit('/').next().unwrap_or_default().to_owned();
+        let named = |member: &str| last(call.request[member].as_str().unwrap_or_default());
         call.operation == "UpdateService"
-            && call.at >= deployment.created_at
-            && last(&request["service"]) == deployment.service
-            && last(&request["cluster"]) == deployment.cluster
-            && (deploys.is_null() || last(deploys) == revision)
-    });
-    match created.and_then(|call| call.function.as_deref()) {
-        Some(STARTS) => By::Greenlight,
-        Some(GOES_BACK) => By::Rollback,
-        Some(_) | None => By::Hand,
+            && call.at >= self.at
+            && named("service") == self.service
+            && named("cluster") == self.cluster
+            && (call.request["taskDefinition"].is_null()
+                || named("taskDefinition") == last(self.revision))
     }
+}
+
+/// Who created each deployment, in the order of creation: Greenlight where its function made the call. At one moment a function and a
+/// person may each create one of the same revision: a call creates one.
+fn creators<'d>(created: impl Iterator<Item = Created<'d>>, calls: &[AwsCall]) -> Vec<By> {
+    let mut taken: BTreeSet<(SystemTime, usize)> = BTreeSet::new();
+    let by = |one: Created<'_>| {
+        let mut calls = calls.iter().enumerate();
+        let call =
+            calls.find(|(place, call)| one.may_be_by(call) && !taken.contains(&(one.at, *place)));
+        taken.extend(call.map(|(place, _)| (one.at, place)));
+        match call.and_then(|(_, call)| call.function.as_deref()) {
+            Some(STARTS) => By::Greenlight,
+            Some(GOES_BACK) => By::Rollback,
+            Some(_) | None => By::Hand,
+        }
+    };
+    created.map(by).collect()
 }
 
 /// The stages in order, with how each ended.
@@ -211,5 +236,74 @@ impl Of<'_> {
         let images = digests.iter().filter(|_| several).filter_map(image);
         recorded.images = images.collect();
         recorded.pipeline_digest = digests.into_iter().next().and_then(|(_, digest)| digest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    const SECOND: &str = "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:2";
+    const THIRD: &str = "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:3";
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    /// An UpdateService of `web`; without a revision it is forced.
+    fn call(seconds: u64, function: Option<&str>, revision: Option<&str>) -> AwsCall {
+        AwsCall {
+            at: at(seconds),
+            function: function.map(str::to_owned),
+            service: "ecs",
+            operation: "UpdateService".to_owned(),
+            status: 200,
+            error: None,
+            request: json!({ "cluster": "prod", "service": "web", "taskDefinition": revision }),
+            response: Value::Null,
+        }
+    }
+
+    #[test]
+    fn each_call_creates_one_of_the_deployments_of_a_moment() {
+        let ours = |seconds| call(seconds, Some(STARTS), Some(SECOND));
+        let forced = |seconds| call(seconds, None, None);
+        let redeployed = |seconds| call(seconds, None, Some(THIRD));
+        use By::{Greenlight, Hand};
+        for (calls, created, expected) in [
+            (vec![ours(5)], &[(5, SECOND)][..], &[Greenlight][..]),
+            (vec![forced(5)], &[(5, SECOND)], &[Hand]),
+            // It is recorded when it is answered.
+            (vec![ours(6)], &[(5, SECOND)], &[Greenlight]),
+            (vec![ours(4)], &[(5, SECOND)], &[Hand]),
+            // A person forced a deployment the moment that ours was created.
+            (
+                vec![ours(5), forced(5)],
+                &[(5, SECOND), (5, SECOND)],
+                &[Greenlight, Hand],
+            ),
+            (
+                vec![ours(5), redeployed(5)],
+                &[(5, SECOND), (5, THIRD)],
+                &[Greenlight, Hand],
+            ),
+            (
+                vec![ours(5), forced(9)],
+                &[(5, SECOND), (9, SECOND)],
+                &[Greenlight, Hand],
+            ),
+        ] {
+            let created = created.iter().map(|(seconds, revision)| Created {
+                at: at(*seconds),
+                cluster: "prod",
+                service: "web",
+                revision,
+            });
+            assert_eq!(creators(created, &calls), expected);
+        }
     }
 }

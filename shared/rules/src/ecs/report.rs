@@ -10,6 +10,7 @@ mod gated;
 mod migration;
 mod observed;
 mod overdue;
+mod replaced;
 mod schedules;
 mod steps;
 mod target;
@@ -20,6 +21,7 @@ pub use due::{End, What, due, lacks_the_newest};
 pub use gated::{Telling, add_ways_back, telling};
 pub use observed::{Need, Observed, Production, RuleTargets, Target, Why};
 pub use overdue::{is_overdue, may_be_overdue};
+pub use replaced::add_replacements;
 pub use schedules::{
     LOOK_EVERY_MINUTES, claim, claimed_until, gate, is_claimed, look, look_judged, look_until,
     looked_at, may_be_untold,

@@ -130,13 +130,14 @@ pub fn due(
 const BEGINS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Whether ECS does not list the newest deployment yet: one that has just begun appears a moment after it has. Only an event can
-/// be about such a one; and not one whose deployment is listed, however late it is delivered.
+/// be about such a one; and not one whose deployment is listed, however late it is delivered. Who stopped the newest one that is
+/// listed, a schedule does not know either, which may call at any moment.
 pub fn lacks_the_newest(listed: &[Listed], change: &ServiceChange) -> bool {
     // Most are stopped by a newer one.
     let is_stopped = |newest: &Listed| newest.status == Status::Stopped;
     let newest_is_stopped = listed.first().is_some_and(is_stopped);
     match change.announced {
-        Announced::Ended => newest_is_stopped,
+        Announced::Ended | Announced::Routine(_) => newest_is_stopped,
         Announced::InProgress => {
             let may_be_it = |one: &Listed| {
                 let begins = |at| one.created_at + BEGINS_WITHIN >= at;
@@ -144,7 +145,7 @@ pub fn lacks_the_newest(listed: &[Listed], change: &ServiceChange) -> bool {
             };
             newest_is_stopped || !listed.iter().any(may_be_it)
         }
-        Announced::Waits(_) | Announced::Routine(_) | Announced::Other => false,
+        Announced::Waits(_) | Announced::Other => false,
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Observed {
     pub service: Service,
     /// The deployment.
     pub deployment: ServiceDeployment,
-    /// The next one after it; none where it is the newest.
+    /// The next one after it; none where it is the newest. Of one that succeeded the next one that took its place.
     pub newer: Option<Listed>,
     /// Whether the service was created with it: ECS lists no other one, and nothing ran before.
     pub is_first: bool,

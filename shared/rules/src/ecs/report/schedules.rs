@@ -39,19 +39,30 @@ pub fn claimed_until(now: UtcDateTime) -> UtcDateTime {
     now.saturating_add(CLAIMED)
 }
 
-/// How many of a service's newest deployments are looked at. ECS ends one as soon as another is started, so that what came before
-/// these was told while they were under way.
-const LOOKED_AT_ONCE: usize = 3;
+/// What ended longer than this before the newest deployment began was told before it began: a look comes every five minutes, and may
+/// fail once.
+const SEEN_WITHIN: Duration = Duration::minutes(2 * LOOK_EVERY_MINUTES as i64);
 
-/// The deployments to look at, of those that are listed, the newest first. Where whoever claimed to tell something died, others may have
-/// come since: that one is looked at as well.
+/// How many of a service's newest deployments are looked at. A revision that is deployed again and again has room for the marks of a
+/// few of them.
+const LOOKED_AT_MOST: usize = 10;
+
+/// The deployments to look at, of those that are listed, the newest first: those that may have ended since the last look, and the one
+/// before, which says whether the stack was there. ECS ends a deployment as soon as another is started, so that many may end between two
+/// looks. Where whoever claimed to tell something died, others may have come since: that one is looked at as well.
 pub fn looked_at(
     listed: &[Listed],
     stack: &StackName,
     announced: &Announced,
 ) -> Vec<ServiceDeploymentArn> {
-    let newest = listed.iter().take(LOOKED_AT_ONCE);
-    let older = listed.iter().skip(LOOKED_AT_ONCE);
+    let began = listed.first().map(|newest| newest.created_at);
+    // Each of these ended the one after it in the list.
+    let recent = listed
+        .iter()
+        .take_while(|one| Some(one.created_at.saturating_add(SEEN_WITHIN)) >= began);
+    let looked_at = (recent.count() + 2).min(LOOKED_AT_MOST);
+    let newest = listed.iter().take(looked_at);
+    let older = listed.iter().skip(looked_at);
     let claimed = older.filter(|one| is_claimed(stack, announced, &one.arn));
     newest.chain(claimed).map(|one| one.arn.clone()).collect()
 }
@@ -139,20 +150,45 @@ mod tests {
         assert!(ended.len() <= 64, "{ended}");
     }
 
-    #[test]
-    fn what_was_claimed_is_looked_at_however_many_came_since() {
-        let stack: StackName = "greenlight".parse().unwrap();
-        let listed = |number: u32| {
-            Listed {
-            arn: format!("arn:aws:ecs:eu-central-1:111122223333:service-deployment/prod/web/EZe5RNVLH6PPzHXIN{number:04}")
+    /// A deployment that began so many minutes before the newest one.
+    fn listed(number: i64, minutes: i64) -> Listed {
+        let id = format!("EZe5RNVLH6PPzHXIN{number:04}");
+        Listed {
+            arn: format!("arn:aws:ecs:eu-central-1:111122223333:service-deployment/prod/web/{id}")
                 .parse()
                 .unwrap(),
             target: None,
             status: Status::RollbackSuccessful,
-            created_at: UtcDateTime::UNIX_EPOCH,
+            created_at: UtcDateTime::UNIX_EPOCH.saturating_add(Duration::minutes(9999 - minutes)),
         }
-        };
-        let all: Vec<Listed> = (0..6).map(listed).collect();
+    }
+
+    /// Each ends when the next newer one begins.
+    #[test]
+    fn what_may_have_ended_since_the_last_look_is_looked_at_with_the_one_before() {
+        let stack: StackName = "greenlight".parse().unwrap();
+        for (minutes, expected) in [
+            (&[][..], 0),
+            (&[0], 1),
+            (&[0, 60], 2),
+            (&[0, 60, 61, 62], 3),
+            // The last one but one ended 2 minutes before the newest one began, between two looks.
+            (&[0, 1, 2, 60, 61, 62], 5),
+            (&[0, 1, 10, 60, 61, 62], 5),
+            (&[0, 1, 11, 60, 61, 62], 4),
+            (&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], LOOKED_AT_MOST),
+        ] {
+            let all = (0..).zip(minutes.iter().copied());
+            let all: Vec<Listed> = all.map(|(number, ago)| listed(number, ago)).collect();
+            let looked = looked_at(&all, &stack, &Announced::Routine(None));
+            assert_eq!(looked.len(), expected, "{minutes:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_claimed_is_looked_at_however_many_came_since() {
+        let stack: StackName = "greenlight".parse().unwrap();
+        let all: Vec<Listed> = (0..6).map(|number| listed(number, 60 * number)).collect();
         let looked = |announced: &Announced| {
             let looked = looked_at(&all, &stack, announced);
             let place =

@@ -10,7 +10,9 @@ use crate::config::Pipeline;
 use crate::ecs::{Listed, RevisionImage, ServiceRevision, Stage, Status};
 use crate::engine::Engine;
 use crate::events::{Announced, Pause, ServiceChange};
+use crate::names::ServiceDeploymentArn;
 use crate::outcome::Command;
+use crate::rolling::GateState;
 
 fn pause(deployment: &str) -> Pause {
     Pause {
@@ -146,8 +148,10 @@ fn what_has_just_begun_is_not_listed_yet() {
         (&[Successful], Ended, 61, false),
         (&[Stopped], Ended, 61, true),
         (&[Stopped], InProgress, 59, true),
-        // It may have been stopped an hour ago.
-        (&[Stopped], Routine(None), 61, false),
+        // It may have been stopped an hour ago, or just now by one that is not listed yet.
+        (&[Stopped], Routine(None), 61, true),
+        (&[Successful], Routine(None), 61, false),
+        (&[on.clone(), Stopped], Routine(None), 61, false),
         (&[on.clone(), Stopped], Ended, 61, false),
         (&[on, Stopped], InProgress, 61, false),
     ] {
@@ -257,4 +261,57 @@ fn what_came_after_a_deployment_of_ours_is_told_whoever_began_it() {
     assert_eq!(due_after(&[("greenlight:stack", "greenlight")]), 1);
     assert_eq!(due_after(&[("greenlight:stack", "observer")]), 0);
     assert_eq!(due_after(&[]), 0);
+}
+
+/// One that is told late: these came after it, the newest first, and none of its tasks runs any more.
+fn told_after(newer: &[Status], end: Status, gate: GateState) -> Observed {
+    let listed = |arn: ServiceDeploymentArn, status: &Status| Listed {
+        arn,
+        target: None,
+        status: status.clone(),
+        created_at: at(0),
+    };
+    let mut first = observed(NATIVE, end.clone());
+    first.service.current_revisions[1].running_count = 0;
+    first.gate = gate;
+    let newer = newer.iter().enumerate();
+    let newer = newer.map(|(place, status)| listed(arn(&format!("D{place}")), status));
+    let mut all: Vec<Listed> = newer.collect();
+    first.newer = all.last().cloned();
+    all.push(listed(first.deployment.arn.clone(), &end));
+    let mut observed = vec![first];
+    add_replacements(&mut observed, &all);
+    observed.remove(0)
+}
+
+/// Between it and what serves now another one may have gone back.
+#[test]
+fn what_was_shipped_is_replaced_by_what_succeeded_or_may_still() {
+    const BACK: Status = Status::RollbackSuccessful;
+    use Status::{InProgress, Stopped, Successful};
+    let free = || GateState::Free;
+    let failed = || GateState::Failed {
+        back: Some(1),
+        reason: "503".to_owned(),
+    };
+    for (newer, end, gate, expected) in [
+        (&[][..], Successful, free(), None),
+        (&[Successful], Successful, free(), Some("D0")),
+        (&[Successful, BACK], Successful, free(), Some("D0")),
+        (&[InProgress, Stopped, BACK], Successful, free(), Some("D0")),
+        (&[Successful, InProgress], Successful, free(), Some("D1")),
+        (&[Stopped, BACK], Successful, free(), Some("D1")),
+        // The next one goes back.
+        (&[Successful, BACK], Successful, failed(), Some("D1")),
+        // The next one stopped it.
+        (&[Successful, BACK], Stopped, free(), Some("D1")),
+    ] {
+        let found = told_after(newer, end.clone(), gate).newer;
+        let id = found.map(|newer| newer.arn.id().as_str().to_owned());
+        assert_eq!(id.as_deref(), expected, "{end:?} {newer:?}");
+    }
+    let late = told_after(&[Successful, BACK], Successful, free());
+    let outcome = decided(&pipelines(WEB)[0], late, &What::Ended(End::Shipped));
+    let expected = "deployment D0 has replaced it since";
+    assert!(outcome.summary.ends_with(expected), "{}", outcome.summary);
 }
