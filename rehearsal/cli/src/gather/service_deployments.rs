@@ -9,7 +9,6 @@ use local_aws::service_deployment::revision::ServiceRevision;
 use local_aws::timeline::{self, Entry};
 use local_aws::world::{AwsCall, World};
 use record::{By, Deployment, End, Engine, LifecycleEvent, Pipeline, PipelineImage};
-use serde_json::Value;
 
 use super::pipelines::digest_of;
 use super::redact::Redactor;
