@@ -244,6 +244,8 @@ mod tests {
 
     use serde_json::json;
 
+    use serde_json::Value;
+
     use super::*;
 
     const SECOND: &str = "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:2";
