@@ -242,9 +242,7 @@ impl Of<'_> {
 mod tests {
     use std::time::Duration;
 
-    use serde_json::json;
-
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
