@@ -211,7 +211,8 @@ impl Process {
                         return None;
                     }
                     if TcpStream::connect(address).await.is_ok() {
-                        return Some(address);
+                        // Where it has ended, another program has taken its port.
+                        return (!self.has_exited()).then_some(address);
                     }
                     tokio::time::sleep(LOOK_INTERVAL).await;
                 }

@@ -163,7 +163,7 @@ fn in_folder(folder: &Path, executable: &str) -> PathBuf {
 }
 
 /// A port of loopback that is free at this moment, and that this process has not given away lately.
-fn free_port() -> anyhow::Result<u16> {
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     let count = u32::from(PORTS.end - PORTS.start);
     // Rehearsals that run at once begin at different ports.

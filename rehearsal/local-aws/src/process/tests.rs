@@ -83,9 +83,8 @@ async fn stopping_is_sigterm_first() {
 
 /// A shell as a program of the user's, and the lines that it prints.
 fn start_custom(script: &str, stop_timeout: Option<u64>) -> (Process, UnboundedReceiver<String>) {
-    // A test needs a port that nothing takes before the program does.
-    let port = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = port.local_addr().unwrap().port();
+    // One that the system gives to no other test in the meantime.
+    let port = crate::program::free_port().unwrap();
     let container = Container {
         program: PathBuf::from("sh"),
         arguments: vec!["-c".to_owned(), script.to_owned()],

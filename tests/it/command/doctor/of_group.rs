@@ -87,17 +87,6 @@ pub(super) fn groups() -> Vec<Wrong> {
 pub(super) fn pairs() -> Vec<Wrong> {
     vec![
         in_account(
-            "one target group",
-            "ship",
-            |local| {
-                update_pair(local, |pair| {
-                    pair["targetGroups"][1] = pair["targetGroups"][0].clone()
-                })
-            },
-            "wrong target-groups",
-            "expected two different ones",
-        ),
-        in_account(
             "no test listener",
             "ship",
             |local| {
