@@ -183,10 +183,32 @@ fn is_overtaken(facts: &Facts<'_>, deployment: &Deployment) -> bool {
         })
 }
 
+/// Whether somebody else deployed a service that Greenlight had not deployed yet, and no gate of Greenlight's was called for it: nothing of
+/// it names the stack, so its end is told of what an event brings alone.
+fn is_foreign(facts: &Facts<'_>, deployment: &Deployment) -> bool {
+    let mut hooks = facts.record.hooks.iter();
+    let mut before = facts
+        .record
+        .deployments
+        .iter()
+        .take_while(|one| one.id != deployment.id);
+    let of_service = |one: &Deployment| {
+        (&one.cluster, &one.service) == (&deployment.cluster, &deployment.service)
+    };
+    let is_of_ecs = match deployment.engine {
+        Engine::CodeDeploy => false,
+        Engine::Native | Engine::Rolling => true,
+    };
+    is_of_ecs
+        && deployment.by == By::Hand
+        && !hooks.any(|hook| hook.deployment == deployment.id)
+        && !before.any(|one| one.by == By::Greenlight && of_service(one))
+}
+
 fn silence(facts: &Facts<'_>, deployment: &Deployment) -> Option<String> {
     facts.pipelines_of(deployment).next()?;
     let outcomes = true_ends(facts, deployment);
-    if outcomes.is_empty() || is_overtaken(facts, deployment) {
+    if outcomes.is_empty() || is_overtaken(facts, deployment) || is_foreign(facts, deployment) {
         return None;
     }
     let mut told = facts.record.messages.iter().filter(|told| {

@@ -1,7 +1,8 @@
 //! Invariant 7: people are told the truth.
 
-use record::{Leak, Violation};
+use record::{Engine, Leak, Violation};
 
+use super::of_ecs::{ARN, ID, gate, of_ecs, rolling};
 use super::*;
 
 #[test]
@@ -105,4 +106,29 @@ fn deployments_without_an_end_or_a_pipeline_need_no_message() {
         });
     };
     check(elsewhere, &[]);
+}
+
+#[test]
+fn what_somebody_else_deployed_before_greenlight_is_told_where_a_gate_was_called() {
+    let is_missed = |change: fn(&mut Record)| {
+        let mut record = rolling();
+        record.deployments[0].by = By::Hand;
+        record.messages.clear();
+        record.hooks.clear();
+        change(&mut record);
+        let missed = format!("no message reports that `{ARN}`");
+        let violations = judge(&record);
+        let mut said = violations.iter().map(ToString::to_string);
+        said.any(|said| said.contains(&missed))
+    };
+    assert!(!is_missed(|_| ()));
+    assert!(is_missed(|record| {
+        let called = gate("run-migration", "PRE_SCALE_UP", 3, &[(4, "SUCCEEDED")]);
+        record.hooks.push(called);
+    }));
+    assert!(is_missed(|record| {
+        let ours = of_ecs(Engine::Rolling, &ARN.replace(ID, "ours"), "first", 1);
+        record.deployments.insert(0, ours);
+    }));
+    assert!(is_missed(|record| record.deployments[0].by = By::Greenlight));
 }
