@@ -4,6 +4,7 @@ mod condition;
 mod description;
 mod forward;
 mod health;
+mod listener;
 pub mod matcher;
 mod node;
 mod proxy;
@@ -474,22 +475,6 @@ impl LoadBalancers {
     /// Completes with the next change of any target's health.
     pub fn health_changed(&self) -> Notified<'_> {
         self.inner.health_changed.notified()
-    }
-}
-
-impl Listener {
-    fn describe(&self) -> ListenerDescription {
-        ListenerDescription {
-            arn: self.arn.clone(),
-            load_balancer_arn: self.load_balancer_arn.clone(),
-            port: self.port,
-            asked_port: self.asked_port,
-            protocol: self.protocol,
-            forward: self.distribution.forward(),
-            sticks_for: self.sticks_for,
-            fixed_response: self.fixed_response,
-            rules: self.rules.iter().map(Rule::describe).collect(),
-        }
     }
 }
 

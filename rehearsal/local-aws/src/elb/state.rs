@@ -417,16 +417,6 @@ impl State {
     }
 }
 
-impl Listener {
-    /// Whether any of its rules forwards to the group, with any weight.
-    pub(super) fn names(&self, group: &str) -> bool {
-        let rules = self.rules.iter().map(|rule| &rule.distribution);
-        rules
-            .chain([&self.distribution])
-            .any(|distribution| distribution.names(group))
-    }
-}
-
 impl TargetGroup {
     pub(super) fn new(arn: String, settings: TargetGroupSettings) -> TargetGroup {
         TargetGroup {
