@@ -231,8 +231,9 @@ fn can_be_asked_natively(pipeline: &Pipeline, service: &Service) -> Result<(), M
     ] {
         let Some(traffic) = traffic else { continue };
         let leads = |one: &LoadBalancer| through.rule_of(one).is_some();
-        one_can_be_asked(pipeline, service, traffic, through, leads)?
-            .ok_or_else(|| nothing_to_ask(pipeline, through, lacks, remedy))?;
+        if !one_can_be_asked(pipeline, service, traffic, through, leads)? {
+            return Err(nothing_to_ask(pipeline, through, lacks, remedy));
+        }
     }
     Ok(())
 }
@@ -243,7 +244,7 @@ fn one_can_be_asked(
     traffic: &Traffic,
     through: Through,
     leads: impl Fn(&LoadBalancer) -> bool,
-) -> Result<Option<()>, Mismatch> {
+) -> Result<bool, Mismatch> {
     let named = traffic.target_group.as_ref();
     let asked = asked(&service.load_balancers, named, leads);
     let asked = asked.map_err(|why| Mismatch::UnclearToAsk {
@@ -252,7 +253,7 @@ fn one_can_be_asked(
         service: pipeline.place(),
         why,
     })?;
-    Ok(asked.map(|_| ()))
+    Ok(asked.is_some())
 }
 
 fn nothing_to_ask(
@@ -330,8 +331,9 @@ pub fn fits_rolling(pipeline: &Pipeline, service: &Service) -> Result<(), Mismat
         let through = Through::ProductionListener;
         let remedy = "put the service behind a load balancer";
         let leads = |one: &LoadBalancer| one.target.target_group.is_some();
-        one_can_be_asked(pipeline, service, traffic, through, leads)?
-            .ok_or_else(|| nothing_to_ask(pipeline, through, "a target group", remedy))?;
+        if !one_can_be_asked(pipeline, service, traffic, through, leads)? {
+            return Err(nothing_to_ask(pipeline, through, "a target group", remedy));
+        }
     }
     has_room(&place, service)?;
     match pipeline.without_rollback {
