@@ -85,6 +85,28 @@ pub struct TaskSet {
     pub desired: Option<u32>,
 }
 
+impl TaskSet {
+    /// A service's first tasks; `deployment` is the one that created them.
+    pub(crate) fn first(service: &Service, id: String, deployment: Option<String>) -> Self {
+        Self {
+            id,
+            status: TaskSetStatus::Primary,
+            task_definition: service.task_definition.clone(),
+            external_id: deployment,
+            load_balancers: service.load_balancers.clone(),
+            platform_version: service.platform_version.clone(),
+            network_configuration: service.network_configuration.clone(),
+            capacity_provider_strategy: None,
+            created_at: service.created_at,
+            updated_at: service.created_at,
+            failures: 0,
+            last_failure: None,
+            unplaced: 0,
+            desired: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskSetStatus {
     Primary,

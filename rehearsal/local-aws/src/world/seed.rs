@@ -19,7 +19,7 @@ use crate::ecs::capacity::{LaunchKind, USUAL_INSTANCE, register_instances};
 use crate::ecs::keep;
 use crate::ecs::program_failure;
 use crate::ecs::registration::prepare;
-use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus};
+use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet};
 use crate::ecs::task_definition::Revision;
 use crate::elb::{Forward, TargetGroupDescription, TargetGroupSettings};
 use crate::iam::administrator;
@@ -165,7 +165,7 @@ async fn create_for_codedeploy(
         Controller::CodeDeploy,
     );
     let id = format!("ecs-svc/{}", aws.ids.decimal());
-    let first = first_tasks(&service, id.clone(), None);
+    let first = TaskSet::first(&service, id.clone(), None);
     keep_service(aws, service, first);
     create_deployment_group(aws, settings, [blue, green], production.arn, test)?;
     Ok(id)
@@ -322,26 +322,6 @@ pub(super) fn service(
         task_definition: revision.to_owned(),
         task_sets: Vec::new(),
         created_at: aws.clock.now(),
-    }
-}
-
-/// The service's first tasks; `deployment` is the one that created them.
-pub(super) fn first_tasks(service: &Service, id: String, deployment: Option<String>) -> TaskSet {
-    TaskSet {
-        id,
-        status: TaskSetStatus::Primary,
-        task_definition: service.task_definition.clone(),
-        external_id: deployment,
-        load_balancers: service.load_balancers.clone(),
-        platform_version: service.platform_version.clone(),
-        network_configuration: service.network_configuration.clone(),
-        capacity_provider_strategy: None,
-        created_at: service.created_at,
-        updated_at: service.created_at,
-        failures: 0,
-        last_failure: None,
-        unplaced: 0,
-        desired: None,
     }
 }
 

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::seed::{
-    behind, create_alarms, first_tasks, keep_service, register, service, target_group,
-};
+use super::seed::{behind, create_alarms, keep_service, register, service, target_group};
 use super::settings::{EcsDeployments, Internal, IsBalanced, ServiceSettings, TestRule};
 use crate::aws::Aws;
-use crate::ecs::service::LoadBalancerTarget;
+use crate::ecs::service::{LoadBalancerTarget, TaskSet};
 use crate::elb::{Forward, Protocol, whole_listener};
 use crate::service_deployment::configuration::{DeploymentConfiguration, Strategy};
 use crate::service_deployment::controller::{Controller, EcsManaged};
@@ -71,7 +69,7 @@ pub(super) async fn create(
         ..created
     };
     let id = revision.task_set();
-    let tasks = first_tasks(&service, id.clone(), Some(first.arn.clone()));
+    let tasks = TaskSet::first(&service, id.clone(), Some(first.arn.clone()));
     aws.service_deployments.write(|state| {
         state.revisions.push(revision);
         state.deployments.push(first);

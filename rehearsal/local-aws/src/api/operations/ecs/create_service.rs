@@ -14,7 +14,7 @@ use crate::api::operation::{Answer, Call, Operation};
 use crate::api::throttle::Bucket;
 use crate::ecs::keep;
 use crate::ecs::registration::check_tags;
-use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus};
+use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet};
 use crate::iam::Permission;
 use crate::service_deployment::configuration::{DeploymentConfiguration, Strategy};
 use crate::service_deployment::controller::{Controller, EcsManaged};
@@ -61,7 +61,9 @@ fn create_service(call: Call<'_>) -> Answer {
         }
         Controller::CodeDeploy => {
             let id = format!("ecs-svc/{}", call.aws.ids.decimal());
-            service.task_sets.push(first_tasks(&service, &id));
+            // They serve until the first deployment by CodeDeploy.
+            let first = TaskSet::first(&service, id.clone(), None);
+            service.task_sets.push(first);
             call.aws.ecs.write(|state| state.services.push(service));
             let keeping = keep::keep(call.aws.ecs.clone(), id);
             call.aws.background.spawn(keeping);
@@ -70,26 +72,6 @@ fn create_service(call: Call<'_>) -> Answer {
     }
     let described = described(call, &cluster, &name, true);
     Ok(json!({ "service": described.unwrap_or_default() }))
-}
-
-/// The tasks that serve until the first deployment by CodeDeploy.
-fn first_tasks(service: &Service, id: &str) -> TaskSet {
-    TaskSet {
-        id: id.to_owned(),
-        status: TaskSetStatus::Primary,
-        task_definition: service.task_definition.clone(),
-        external_id: None,
-        load_balancers: service.load_balancers.clone(),
-        platform_version: service.platform_version.clone(),
-        network_configuration: service.network_configuration.clone(),
-        capacity_provider_strategy: None,
-        created_at: service.created_at,
-        updated_at: service.created_at,
-        failures: 0,
-        last_failure: None,
-        unplaced: 0,
-        desired: None,
-    }
 }
 
 fn service(call: Call<'_>, cluster: String, name: String) -> Result<Service, ApiError> {
