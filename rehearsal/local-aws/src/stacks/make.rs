@@ -36,16 +36,12 @@ impl<'w> Maker<'w> {
         }
     }
 
-    /// Makes a resource, to which `Ref` refers so where that is known, and returns the attributes that only its API's answer has. The error is the reason in CloudFormation's
-    /// event.
+    /// Makes a resource, to which `Ref` refers so where that is known, and returns the attributes that only its API's answer has. The error
+    /// is the reason in CloudFormation's event.
     pub(super) async fn make(&mut self, kind: Kind, reference: &Value, members: &Members) -> Made {
         match kind {
             Kind::Alarm => self.alarm(members).await,
-            Kind::Application => {
-                self.call(Service::CodeDeploy, "CreateApplication", members)
-                    .await?;
-                Ok(Attributes::new())
-            }
+            Kind::Application => self.deploys("CreateApplication", members).await,
             Kind::AutoScalingGroup => self.instances(members),
             Kind::Cluster => {
                 let cluster = text(members, "clusterName").to_owned();
@@ -57,11 +53,7 @@ impl<'w> Maker<'w> {
                 });
                 Ok(Attributes::new())
             }
-            Kind::DeploymentGroup => {
-                self.call(Service::CodeDeploy, "CreateDeploymentGroup", members)
-                    .await?;
-                Ok(Attributes::new())
-            }
+            Kind::DeploymentGroup => self.deploys("CreateDeploymentGroup", members).await,
             Kind::LaunchTemplate => Ok(self.launch_template(reference, members)),
             Kind::Listener => {
                 let answer = self.call(Service::Elb, "CreateListener", members).await?;
@@ -119,13 +111,18 @@ impl<'w> Maker<'w> {
         answer.map_err(|error| handler_message(service, &error))
     }
 
+    async fn deploys(&self, operation: &str, members: &Members) -> Made {
+        self.call(Service::CodeDeploy, operation, members).await?;
+        Ok(Attributes::new())
+    }
+
     async fn load_balancer(&self, members: &Members) -> Made {
         let answer = self
             .call(Service::Elb, "CreateLoadBalancer", members)
             .await?;
         let made = &answer["LoadBalancers"][0];
         let arn = &made["LoadBalancerArn"];
-        let full = behind(arn, ":loadbalancer/");
+        let full = json!(behind(arn, ":loadbalancer/"));
         Ok(after(&[
             ("Ref", arn),
             ("LoadBalancerArn", arn),
@@ -147,8 +144,7 @@ impl<'w> Maker<'w> {
             self.call(Service::Elb, "ModifyTargetGroupAttributes", &change)
                 .await?;
         }
-        let full = behind(&json!(format!("{arn}")), ":targetgroup/");
-        let full = json!(format!("targetgroup/{}", full.as_str().unwrap_or_default()));
+        let full = json!(format!("targetgroup/{}", behind(&arn, ":targetgroup/")));
         Ok(after(&[
             ("Ref", &arn),
             ("TargetGroupArn", &arn),
@@ -308,9 +304,9 @@ fn handler_message(service: Service, error: &ApiError) -> String {
 }
 
 /// The part of an ARN behind a word.
-fn behind(arn: &Value, word: &str) -> Value {
-    let arn = arn.as_str().unwrap_or_default().trim_matches('"');
-    json!(arn.split_once(word).map_or("", |(_, rest)| rest))
+fn behind<'a>(arn: &'a Value, word: &str) -> &'a str {
+    let arn = arn.as_str().unwrap_or_default();
+    arn.split_once(word).map_or("", |(_, rest)| rest)
 }
 
 fn text<'m>(members: &'m Members, member: &str) -> &'m str {
