@@ -105,38 +105,10 @@ pub(crate) enum Step {
 impl Step {
     /// Whether it is a call of a person's to the API of what deploys a service.
     fn may_be_refused(&self) -> bool {
-        match self {
-            Step::Stop { .. } | Step::Redeploy { .. } | Step::Operate { .. } => true,
-            Step::Push(_)
-            | Step::Replicate(_)
-            | Step::PushIndex(_)
-            | Step::DeliverAgain
-            | Step::Deliver(_)
-            | Step::Hold(_)
-            | Step::Release(_)
-            | Step::InjectDeliveryFaults(_)
-            | Step::Deny { .. }
-            | Step::Withdraw { .. }
-            | Step::Store(..)
-            | Step::LimitFargate(_)
-            | Step::EndWait { .. }
-            | Step::Register { .. }
-            | Step::Try(_)
-            | Step::PutParameter { .. }
-            | Step::Desire { .. }
-            | Step::KeepPath { .. }
-            | Step::Forge { .. }
-            | Step::Ask(_)
-            | Step::Alarm(..)
-            | Step::Until(_)
-            | Step::UntilIdle
-            | Step::Answers(_)
-            | Step::AnswersAt(..)
-            | Step::Pass(_)
-            | Step::Settle
-            | Step::Calm
-            | Step::Converge => false,
-        }
+        matches!(
+            self,
+            Step::Stop { .. } | Step::Redeploy { .. } | Step::Operate { .. }
+        )
     }
 
     /// The service that it names.
