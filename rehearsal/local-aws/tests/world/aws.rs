@@ -52,6 +52,15 @@ pub(crate) fn sample_service() -> &'static Path {
     })
 }
 
+/// What the local AWS reads of a template with this text, whose functions are the sample service, which is never started.
+pub(crate) fn template_of(file: &str, text: &str) -> Template {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
+    std::fs::write(&file, text).unwrap();
+    let binaries = sample_service().parent().unwrap();
+    let pipelines = Path::new("pipelines.toml");
+    Template::read(&file, &BTreeMap::new(), binaries, pipelines).unwrap()
+}
+
 /// A world in which simulated time passes only in the waits below, so that everything between two of them happens at
 /// one moment, on any machine.
 pub(crate) struct PausedWorld {

@@ -1,14 +1,11 @@
 //! Systems Manager's Parameter Store.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use local_aws::identity::access_key;
 use local_aws::template::Template;
 use local_aws::world::World;
 use serde_json::{Value, json};
 
-use crate::aws::{call_as, sample_service, world};
+use crate::aws::{call_as, template_of, world};
 
 const PERSON: &str = "AKIATEST";
 /// The function's binary is the sample service's, which is never started here.
@@ -30,16 +27,7 @@ Resources:
 ";
 
 fn template() -> Template {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("parameters.yaml");
-    std::fs::write(&file, TEMPLATE).unwrap();
-    let binaries = sample_service().parent().unwrap();
-    Template::read(
-        &file,
-        &BTreeMap::new(),
-        binaries,
-        Path::new("pipelines.toml"),
-    )
-    .unwrap()
+    template_of("parameters.yaml", TEMPLATE)
 }
 
 /// The answer's members, or the error's code and message.

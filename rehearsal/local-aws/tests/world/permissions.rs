@@ -1,14 +1,11 @@
 //! A template's policies restrict its functions; any other caller may do everything.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use local_aws::identity::access_key;
 use local_aws::template::Template;
 use local_aws::world::World;
 use serde_json::{Value, json};
 
-use crate::aws::{call, call_as, register, sample_service, world};
+use crate::aws::{call, call_as, register, template_of, world};
 
 /// The function's binary is the sample service's, which is never started here.
 pub(crate) const FUNCTION: &str = "sample-service";
@@ -31,16 +28,7 @@ Resources:
 ";
 
 pub(crate) fn template() -> Template {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("permissions.yaml");
-    std::fs::write(&file, TEMPLATE).expect("the template is written");
-    let binaries = sample_service().parent().expect("a folder");
-    Template::read(
-        &file,
-        &BTreeMap::new(),
-        binaries,
-        Path::new("pipelines.toml"),
-    )
-    .expect("the template is read")
+    template_of("permissions.yaml", TEMPLATE)
 }
 
 async fn ecs(world: &World, operation: &str, members: Value) -> (u16, String) {

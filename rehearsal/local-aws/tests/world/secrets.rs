@@ -1,14 +1,11 @@
 //! Secrets Manager, and tasks whose variables come from it.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use local_aws::identity::access_key;
 use local_aws::template::Template;
 use local_aws::world::{KmsKey, SecretSettings, World};
 use serde_json::{Value, json};
 
-use crate::aws::{PausedWorld, call_as, ecs, sample_service, world};
+use crate::aws::{PausedWorld, call_as, ecs, template_of, world};
 
 const TOKEN: &str = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/token-AbCdEf";
 const SEALED: &str = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/sealed-AbCdEf";
@@ -31,11 +28,7 @@ Resources:
 ";
 
 fn template() -> Template {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("secrets.yaml");
-    std::fs::write(&file, TEMPLATE).unwrap();
-    let binaries = sample_service().parent().unwrap();
-    let pipelines = Path::new("pipelines.toml");
-    Template::read(&file, &BTreeMap::new(), binaries, pipelines).unwrap()
+    template_of("secrets.yaml", TEMPLATE)
 }
 
 async fn with_secrets() -> PausedWorld {

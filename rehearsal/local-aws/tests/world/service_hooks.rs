@@ -1,13 +1,10 @@
 //! Lifecycle hooks of services that ECS deploys: Lambda hooks and pauses.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
-use local_aws::template::Template;
 use serde_json::{Value, json};
 
-use crate::aws::{PausedWorld, ecs, register, sample_service};
+use crate::aws::{PausedWorld, ecs, register, template_of};
 use crate::deploying::{
     HOOK, ROLE, answer_hooks, blue_green, by_ecs, deployed_by, deployment, empty, events, hooked,
     refused, stages, until_stage, update,
@@ -344,11 +341,8 @@ Resources:
     .into_iter()
     .enumerate()
     {
-        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("hook-role-{number}.yaml"));
-        std::fs::write(&file, role(service, function)).unwrap();
-        let binaries = sample_service().parent().unwrap();
-        let pipelines = Path::new("pipelines.toml");
-        let template = Template::read(&file, &BTreeMap::new(), binaries, pipelines).unwrap();
+        let text = role(service, function);
+        let template = template_of(&format!("hook-role-{number}.yaml"), &text);
         let mut configuration = hooked(blue_green(), &["PRE_SCALE_UP"]);
         configuration["lifecycleHooks"][0]["roleArn"] = json!("HookRole");
         let mut world = deployed_by(by_ecs(configuration), &[], |settings| {

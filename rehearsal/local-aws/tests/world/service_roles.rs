@@ -1,12 +1,9 @@
 //! The infrastructure role, with which ECS reads and changes the listener rules of a service.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use local_aws::template::Template;
 use serde_json::json;
 
-use crate::aws::{register, sample_service};
+use crate::aws::{register, template_of};
 use crate::deploying::{blue_green, by_ecs, deployed_by, deployment, stages, update};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/greenlight-InfrastructureRole";
@@ -31,11 +28,7 @@ Resources:
             Statement: [{{ Effect: Allow, Action: [{actions}], Resource: '*' }}]
 "
     );
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("infrastructure-{name}.yaml"));
-    std::fs::write(&file, text).unwrap();
-    let binaries = sample_service().parent().unwrap();
-    let pipelines = Path::new("pipelines.toml");
-    Template::read(&file, &BTreeMap::new(), binaries, pipelines).unwrap()
+    template_of(&format!("infrastructure-{name}.yaml"), &text)
 }
 
 #[tokio::test(flavor = "multi_thread")]
