@@ -6,6 +6,7 @@ mod observe;
 
 use std::cell::Cell;
 
+use aws::CallFailed;
 use aws::scheduler::{Created, Schedule, Scheduler};
 use lambda::{Deadline, Failure, Ran, Start, Started, checked, gate_outcome};
 use rules::config::Pipeline;
@@ -18,6 +19,7 @@ use rules::native::{Entry, GATE_TAG, Known};
 use rules::rolling::{GateState, Judged, Judgement, production_rule};
 use rules::test_traffic::Through;
 use serde_json::{Value, json};
+use time::UtcDateTime;
 
 use self::observe::Due;
 use crate::handler::Handler;
@@ -193,28 +195,16 @@ impl RollingGate {
     /// Whether this call is the one that judges: of several only one can create the schedule by which `report-outcome` looks again, in case
     /// whoever created it dies before its mark is written. A claim that cannot be made keeps nothing from being judged.
     async fn claims(&self, started: &Started<Reporting>, call: &GateCall, known: &Known) -> bool {
-        let settings = &started.settings;
-        let name = report::look_judged(&settings.stack, "check-production", &call.deployment);
-        let made = async {
-            // Scheduler's clock is the one by which its schedules are due.
-            let Some(now) = self.scheduler.get_schedule(&name).await?.asked_at else {
-                return Ok(Created::New);
-            };
-            let schedule = Schedule {
-                name: name.clone(),
-                at: report::claimed_until(now),
-                target_arn: (settings.topic)
-                    .function(&format!("{}-report-outcome", settings.stack)),
-                role_arn: started.extra.schedule_role_arn.clone(),
-                input: ServiceChange::input(&call.cluster, &call.service, None).to_string(),
-                description: format!(
-                    "Claims to judge a rolling update of {}",
-                    known.pipeline.place()
-                ),
-            };
-            self.scheduler.create_passing(&schedule).await
+        let schedule = OneTime {
+            name: report::claim_to_judge(&started.settings.stack, &call.deployment),
+            function: "report-outcome",
+            at: report::claimed_until,
+            description: format!(
+                "Claims to judge a rolling update of {}",
+                known.pipeline.place()
+            ),
         };
-        match made.await {
+        match self.look(started, call, schedule).await {
             Ok(Created::New) => true,
             Ok(Created::Exists) => false,
             Err(failed) => {
@@ -227,30 +217,57 @@ impl RollingGate {
     /// Makes `report-outcome` tell what became of it, and `start-deployment` go on with what waited. Where this fails, their own schedules
     /// do within five minutes.
     async fn look_at_once(&self, started: &Started<Reporting>, call: &GateCall, known: &Known) {
-        let settings = &started.settings;
         for function in ["report-outcome", "start-deployment"] {
-            let name = report::look_judged(&settings.stack, function, &call.deployment);
-            let made = async {
-                // Scheduler's clock is the one by which its schedules are due.
-                let Some(now) = self.scheduler.get_schedule(&name).await?.asked_at else {
-                    return Ok(());
-                };
-                let schedule = Schedule {
-                    name: name.clone(),
-                    at: now + Schedule::AT_ONCE,
-                    target_arn: (settings.topic)
-                        .function(&format!("{}-{function}", settings.stack)),
-                    role_arn: started.extra.schedule_role_arn.clone(),
-                    input: ServiceChange::input(&call.cluster, &call.service, None).to_string(),
-                    description: format!("Looks at {} after its gate", known.pipeline.place()),
-                };
-                self.scheduler.create_passing(&schedule).await.map(drop)
+            let schedule = OneTime {
+                name: report::look_judged(&started.settings.stack, function, &call.deployment),
+                function,
+                at: |now| now + Schedule::AT_ONCE,
+                description: format!("Looks at {} after its gate", known.pipeline.place()),
             };
-            if let Err(failed) = made.await {
+            if let Err(failed) = self.look(started, call, schedule).await {
                 tracing::warn!(error = %failed, function, "the function is not called at once");
             }
         }
     }
+
+    /// Makes a schedule by which a function looks at the service, unless it is there.
+    async fn look(
+        &self,
+        started: &Started<Reporting>,
+        call: &GateCall,
+        schedule: OneTime,
+    ) -> Result<Created, CallFailed> {
+        let OneTime {
+            name,
+            function,
+            at,
+            description,
+        } = schedule;
+        let settings = &started.settings;
+        // Scheduler's clock is the one by which its schedules are due.
+        let Some(now) = self.scheduler.get_schedule(&name).await?.asked_at else {
+            return Ok(Created::New);
+        };
+        let schedule = Schedule {
+            name,
+            at: at(now),
+            target_arn: (settings.topic).function(&format!("{}-{function}", settings.stack)),
+            role_arn: started.extra.schedule_role_arn.clone(),
+            input: ServiceChange::input(&call.cluster, &call.service, None).to_string(),
+            description,
+        };
+        self.scheduler.create_passing(&schedule).await
+    }
+}
+
+/// A schedule that calls once.
+struct OneTime {
+    name: String,
+    /// What it calls, without the stack's name.
+    function: &'static str,
+    /// When, made at this moment.
+    at: fn(UtcDateTime) -> UtcDateTime,
+    description: String,
 }
 
 /// The port that a configured address names, or that its scheme has.

@@ -23,8 +23,8 @@ pub use observed::{Need, Observed, Production, RuleTargets, Target, Why};
 pub use overdue::{is_overdue, may_be_overdue};
 pub use replaced::add_replacements;
 pub use schedules::{
-    LOOK_EVERY_MINUTES, claim, claimed_until, gate, is_claimed, look, look_judged, look_until,
-    looked_at, may_be_untold,
+    LOOK_EVERY_MINUTES, claim, claim_to_judge, claimed_until, gate, is_claimed, look, look_judged,
+    look_until, looked_at, may_be_untold,
 };
 pub use target::{concerned, image};
 pub use told::Told;

@@ -113,6 +113,12 @@ pub fn look_judged(stack: &StackName, function: &str, deployment: &ServiceDeploy
     format!("greenlight-look-judged-{hash:016x}")
 }
 
+/// The name of the one-time schedule by which one of several calls claims to judge that rolling update. `check-production` may create
+/// those of this beginning.
+pub fn claim_to_judge(stack: &StackName, deployment: &ServiceDeploymentArn) -> String {
+    look_judged(stack, "check-production", deployment)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
