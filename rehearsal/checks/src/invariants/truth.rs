@@ -10,7 +10,7 @@
 //!   pipelines each is told whose image it shipped.
 //! - No message, log line or answer of a function contains a secret.
 
-use record::{By, Deployment, End, Ending, Engine, Message};
+use record::{By, Deployment, End, Ending, Engine, HookCall, Message};
 
 use super::facts::{Facts, is_overdue, short};
 use super::gate::Gate;
@@ -56,10 +56,7 @@ fn true_ends(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static s
 /// The outcomes of a rolling update that succeeded, by what the production gate after it found. One that goes back is told of what it goes
 /// back from.
 fn after_gate(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static str] {
-    let mut gates = facts.record.hooks.iter().filter(|hook| {
-        hook.deployment == deployment.id
-            && Gate::of(Engine::Rolling, hook) == Some(Gate::ProductionTraffic)
-    });
+    let mut gates = gates_after(facts, deployment);
     let mut pipelines = facts.pipelines_of(deployment);
     let is_gated = deployment.by == By::Greenlight
         && pipelines.any(|pipeline| Gate::ProductionTraffic.is_configured(pipeline.given));
@@ -79,14 +76,21 @@ fn after_gate(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static 
     }
 }
 
+/// The calls that judged a rolling update.
+fn gates_after<'f>(
+    facts: &Facts<'f>,
+    deployment: &Deployment,
+) -> impl Iterator<Item = &'f HookCall> {
+    facts.record.hooks.iter().filter(|hook| {
+        hook.deployment == deployment.id
+            && Gate::of(Engine::Rolling, hook) == Some(Gate::ProductionTraffic)
+    })
+}
+
 /// Whether a newer deployment had been created when a rolling update's gate let it pass.
 fn passed_replaced(facts: &Facts<'_>, deployment: &Deployment) -> bool {
     let newer = facts.after(deployment).next();
-    let hooks = facts.record.hooks.iter().filter(|hook| {
-        hook.deployment == deployment.id
-            && Gate::of(Engine::Rolling, hook) == Some(Gate::ProductionTraffic)
-    });
-    let passed = hooks
+    let passed = gates_after(facts, deployment)
         .flat_map(|hook| &hook.answers)
         .filter(|answer| answer.passes())
         .map(|answer| answer.at)
