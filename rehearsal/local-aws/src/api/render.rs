@@ -24,7 +24,7 @@ pub(super) fn render(
         }
         (Protocol::Json, Err(error)) => (
             "application/x-amz-json-1.1",
-            json_error(error, "message").to_string(),
+            json_error(error, json_sentence(&error.code)).to_string(),
         ),
         (Protocol::JsonWithCapitals, Err(error)) => (
             "application/x-amz-json-1.1",
@@ -81,6 +81,14 @@ pub(super) fn render(
         .into_response()
 }
 
+/// The member with an error's message, which two errors of Systems Manager begin with a capital letter (its model).
+fn json_sentence(code: &str) -> &'static str {
+    match code {
+        "InternalServerError" | "TooManyUpdates" => "Message",
+        _ => "message",
+    }
+}
+
 /// Code, message, and the other members of the error's shape.
 fn json_error(error: &ApiError, sentence: &str) -> Value {
     let mut body = json!({ "__type": error.code, sentence: error.message });
@@ -124,6 +132,19 @@ mod tests {
         );
         assert_eq!(headers["x-amzn-requestid"], "id");
         assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
+
+        let of_systems_manager = ApiError::new("InternalServerError", "unknown").with_status(500);
+        let (_, _, body) = text(render(
+            Protocol::Json,
+            "GetParameter",
+            Err(&of_systems_manager),
+            "id",
+        ))
+        .await;
+        assert_eq!(
+            body,
+            r#"{"__type":"InternalServerError","Message":"unknown"}"#
+        );
 
         let (_, _, body) = text(render(
             Protocol::JsonWithCapitals,
