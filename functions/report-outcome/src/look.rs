@@ -174,7 +174,9 @@ impl Handler {
         let mut gate = Gate::Closed;
         let mut earlier = None;
         for mut observed in observed {
-            let told = Told::of(&observed.target.definition, stack).after(earlier.as_ref());
+            let told = Told::of(&observed.target.definition, stack)
+                .after(earlier.as_ref())
+                .in_deployment(&observed.deployment, stack);
             earlier = Some(told.clone());
             let announced = &looking.change.announced;
             let is_claimed = report::is_claimed(stack, announced, &observed.deployment.arn);

@@ -220,7 +220,7 @@ fn step_from(configuration: &DeploymentConfiguration) -> Option<ecs::Step> {
 }
 
 /// DescribeServices was seen to return pause hooks with their stages alone, so what has no function is a pause.
-fn hook_from(hook: &DeploymentLifecycleHook) -> ecs::Hook {
+pub(super) fn hook_from(hook: &DeploymentLifecycleHook) -> ecs::Hook {
     let function = hook
         .hook_target_arn()
         .filter(|_| hook.target_type() != Some(&DeploymentLifecycleHookTargetType::Pause));

@@ -10,6 +10,7 @@ use rules::{ecs, redact};
 use time::{Duration, UtcDateTime};
 
 use super::Ecs;
+use super::service::hook_from;
 use crate::call::{Call, CallFailed};
 use crate::kind::Kind;
 use crate::text::{time_from, time_to};
@@ -247,6 +248,13 @@ fn deployment_from(
             }),
             None => None,
         },
+        hooks: deployment
+            .deployment_configuration()
+            .map(|configuration| configuration.lifecycle_hooks())
+            .unwrap_or_default()
+            .iter()
+            .map(hook_from)
+            .collect(),
         breaker: deployment
             .deployment_circuit_breaker()
             .map(|breaker| ecs::BreakerState {

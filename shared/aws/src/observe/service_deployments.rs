@@ -111,8 +111,8 @@ impl Observer {
         Ok(false)
     }
 
-    /// Whether nobody was told of the end of a deployment that this stack could have known of: it deployed or replaced a revision of
-    /// the stack's.
+    /// Whether nobody was told of the end of a deployment that this stack could have known of: a hook of it called the stack, or it
+    /// deployed or replaced a revision of the stack's.
     ///
     /// # Errors
     /// A call failed.
@@ -138,7 +138,7 @@ impl Observer {
             if is_target && told.has(&What::Ended(End::Shipped), &ended.arn) {
                 return Ok(false);
             }
-            if revision::stack_of(&definition).as_ref() == Some(stack) {
+            if ended.calls_stack(stack) || revision::stack_of(&definition).as_ref() == Some(stack) {
                 return Ok(true);
             }
         }

@@ -17,6 +17,8 @@ use crate::ecs::REVISION;
 use crate::server::{Server, error, json as answer};
 
 const HEAD: &str = "arn:aws:ecs:eu-central-1:111122223333";
+const HOOK: &str =
+    "arn:aws:lambda:eu-central-1:111122223333:function:CodeDeployHook_greenlight_run-migration";
 const TARGET: &str = "AmazonEC2ContainerServiceV20141113";
 const GROUP: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web-blue/0123456789abcdef";
@@ -240,7 +242,8 @@ async fn a_service_deployment_is_described_with_its_way_back() {
             "requestedTestTrafficWeight": 100.0, "requestedProductionTrafficWeight": 0.0},
         "rollback": {"reason": "it failed", "startedAt": 4, "serviceRevisionArn": revision("8")},
         "deploymentCircuitBreaker": {"status": "TRIGGERED", "failureCount": 3, "threshold": 3},
-        "alarms": {"status": "MONITORING", "alarmNames": ["errors"], "triggeredAlarmNames": ["errors"]}
+        "alarms": {"status": "MONITORING", "alarmNames": ["errors"], "triggeredAlarmNames": ["errors"]},
+        "deploymentConfiguration": {"lifecycleHooks": [{"hookTargetArn": HOOK, "lifecycleStages": ["PRE_SCALE_UP"]}]}
     });
     let body = json!({"serviceDeployments": [described], "failures": [{"arn": deployment("gone"), "reason": "MISSING"}]});
     let server = Server::answering([answer(200, &body)]).await;
@@ -268,6 +271,15 @@ async fn a_service_deployment_is_described_with_its_way_back() {
             started_at: second(4),
             revision: revision("8").parse().ok(),
         }),
+        hooks: vec![Hook {
+            target: HookTarget::Lambda {
+                function: HOOK.to_owned(),
+                role: None,
+            },
+            stages: vec![Stage::PreScaleUp],
+            timeout: None,
+            goes_on: false,
+        }],
         breaker: Some(BreakerState {
             status: "TRIGGERED".to_owned(),
             failure_count: 3,

@@ -2,8 +2,9 @@
 
 use time::UtcDateTime;
 
+use super::hook::{Hook, HookTarget};
 use super::stage::Stage;
-use crate::names::{ServiceDeploymentArn, ServiceRevisionArn};
+use crate::names::{ServiceDeploymentArn, ServiceRevisionArn, StackName};
 
 /// A service deployment (DescribeServiceDeployments).
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,8 @@ pub struct ServiceDeployment {
     pub target: Option<DeployedRevision>,
     /// The way back, where it took one: it stays the same deployment.
     pub rollback: Option<Rollback>,
+    /// The lifecycle hooks of the service as it began.
+    pub hooks: Vec<Hook>,
     /// What the circuit breaker counts; none where ECS states nothing.
     pub breaker: Option<BreakerState>,
     /// What the alarms say; none where ECS states nothing.
@@ -39,6 +42,15 @@ pub struct ServiceDeployment {
 }
 
 impl ServiceDeployment {
+    /// Whether a hook of it calls a function of this stack: it was there when the deployment began.
+    pub fn calls_stack(&self, stack: &StackName) -> bool {
+        let name = format!("function:CodeDeployHook_{stack}_");
+        self.hooks.iter().any(|hook| match &hook.target {
+            HookTarget::Lambda { function, .. } => function.contains(&name),
+            HookTarget::Pause => false,
+        })
+    }
+
     /// When it ended, by whichever of its times says so.
     pub fn ended_at(&self) -> Option<UtcDateTime> {
         let at = self.finished_at.or(self.stopped_at).or(self.updated_at);

@@ -134,6 +134,7 @@ mod tests {
                 production_weight: Some(100.0),
             }),
             rollback: None,
+            hooks: Vec::new(),
             breaker: Some(BreakerState {
                 status: breaker.to_owned(),
                 failure_count: 0,

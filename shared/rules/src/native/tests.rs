@@ -57,6 +57,7 @@ pub(crate) fn deployment(status: &str, stage: Option<&str>) -> ServiceDeployment
             production_weight: None,
         }),
         rollback: None,
+        hooks: Vec::new(),
         breaker: None,
         alarms: None,
         created_at: moment(0),

@@ -101,6 +101,7 @@ fn deployment(status: &str, created_at: i64) -> ServiceDeployment {
             production_weight: None,
         }),
         rollback: None,
+        hooks: Vec::new(),
         breaker: None,
         alarms: None,
         created_at: second(created_at),

@@ -31,6 +31,7 @@ fn deployment(status: &str, stage: Option<&str>, weight: Option<f64>) -> Service
         sources: vec![deployed(1, weight.map(|weight| 100.0 - weight))],
         target: Some(deployed(2, weight)),
         rollback: None,
+        hooks: Vec::new(),
         breaker: None,
         alarms: None,
         created_at: UtcDateTime::UNIX_EPOCH,

@@ -147,6 +147,7 @@ fn observed(engine: Engine, status: Status) -> Observed {
                 started_at: Some(at(62)),
                 revision: Some(service_revision(1)),
             }),
+            hooks: Vec::new(),
             breaker: None,
             alarms: None,
             created_at: at(0),

@@ -7,7 +7,7 @@ use super::{
     NATIVE, WEB, arn, at, decided, definition, digest, image, observed, pipelines, revision, said,
 };
 use crate::config::Pipeline;
-use crate::ecs::{Listed, RevisionImage, ServiceRevision, Stage, Status};
+use crate::ecs::{Hook, HookTarget, Listed, RevisionImage, ServiceRevision, Stage, Status};
 use crate::engine::Engine;
 use crate::events::{Announced, Pause, ServiceChange};
 use crate::names::ServiceDeploymentArn;
@@ -261,6 +261,39 @@ fn what_came_after_a_deployment_of_ours_is_told_whoever_began_it() {
     assert_eq!(due_after(&[("greenlight:stack", "greenlight")]), 1);
     assert_eq!(due_after(&[("greenlight:stack", "observer")]), 0);
     assert_eq!(due_after(&[]), 0);
+}
+
+/// Nobody deployed by Greenlight yet; whoever deployed, its hooks were called.
+#[test]
+fn what_called_the_stack_is_told_whoever_began_it() {
+    let stack: crate::names::StackName = "greenlight".parse().unwrap();
+    let due_of = |function: Option<&str>| {
+        let mut ended = observed(NATIVE, Status::RollbackSuccessful).deployment;
+        let target = match function {
+            Some(name) => HookTarget::Lambda {
+                function: format!("arn:aws:lambda:eu-central-1:111122223333:function:{name}"),
+                role: None,
+            },
+            None => HookTarget::Pause,
+        };
+        ended.hooks = vec![Hook {
+            target,
+            stages: vec![Stage::PreScaleUp],
+            timeout: None,
+            goes_on: false,
+        }];
+        let told = Told::of(&definition(2, "b", &[]), &stack).in_deployment(&ended, &stack);
+        due(&ended, false, &Announced::InProgress, &told).len()
+    };
+    assert_eq!(due_of(Some("CodeDeployHook_greenlight_run-migration")), 1);
+    assert_eq!(
+        due_of(Some("CodeDeployHook_greenlight_check-test-traffic:live")),
+        1
+    );
+    assert_eq!(due_of(Some("CodeDeployHook_observer_run-migration")), 0);
+    assert_eq!(due_of(Some("CodeDeployHook_greenlight2_run-migration")), 0);
+    assert_eq!(due_of(Some("greenlight")), 0);
+    assert_eq!(due_of(None), 0);
 }
 
 /// One that is told late: these came after it, the newest first, and none of its tasks runs any more.
