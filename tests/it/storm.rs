@@ -38,7 +38,7 @@ fn storms(seeds: &str, jobs: &str) -> (Vec<Value>, String) {
 
 #[test]
 fn the_invariants_hold_in_storms() {
-    let (first, complaint) = storms(SEEDS, "6");
+    let (first, complaint) = storms(SEEDS, "12");
     assert_eq!(first.len(), 24);
     let failed = |storm: &&Value| {
         storm["violations"] != Value::Array(Vec::new()) || !storm["broken_off"].is_null()

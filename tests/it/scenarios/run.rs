@@ -114,9 +114,9 @@ pub(crate) fn scenarios() -> Vec<String> {
     list.lines().map(name).collect()
 }
 
-/// Rehearsals that are played at a time, for each processor: one takes two seconds of a processor and twice or three times that
-/// by the clock, in which it waits. More would only wait for one another.
-const PLAYS_A_PROCESSOR: usize = 3;
+/// Rehearsals that are played at a time, for each processor: one takes one second of a processor and five times that by the clock,
+/// in which it waits. More would only wait for one another.
+const PLAYS_A_PROCESSOR: usize = 5;
 
 fn plays_at_a_time() -> usize {
     PLAYS_A_PROCESSOR * thread::available_parallelism().map_or(1, NonZeroUsize::get)

@@ -58,7 +58,7 @@ fn true_ends(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static s
 fn after_gate(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static str] {
     let mut gates = gates_after(facts, deployment);
     let mut pipelines = facts.pipelines_of(deployment);
-    let is_gated = deployment.by == By::Greenlight
+    let is_gated = is_judged(facts, deployment)
         && pipelines.any(|pipeline| Gate::ProductionTraffic.is_configured(pipeline.given));
     match gates.next() {
         _ if !is_gated => &["shipped", "shipped-unverified"],
@@ -73,6 +73,23 @@ fn after_gate(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static 
         },
         // A newer deployment took its place, or nobody could judge it.
         None => &["stopped", "shipped-unverified"],
+    }
+}
+
+/// Whether a production gate is for this rolling update: one of Greenlight's, or a person's of a revision of Greenlight's that has not
+/// shipped yet.
+fn is_judged(facts: &Facts<'_>, deployment: &Deployment) -> bool {
+    let is_of = |one: &str| one == deployment.revision;
+    let mut revisions = facts.record.revisions.iter();
+    let deployments = facts.record.deployments.iter();
+    let mut before = deployments.take_while(|one| one.id != deployment.id);
+    match deployment.by {
+        By::Greenlight => true,
+        By::Rollback => false,
+        By::Hand => {
+            revisions.any(|one| one.by_greenlight && is_of(&one.arn))
+                && !before.any(|one| is_of(&one.revision) && one.ending() == Ending::Succeeded)
+        }
     }
 }
 

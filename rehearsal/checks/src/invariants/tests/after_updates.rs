@@ -1,6 +1,6 @@
 //! The production gate after a rolling update: what it found is told, and only green opens it.
 
-use record::{Answerer, By, Deployment, Engine, Record};
+use record::{Answerer, By, Deployment, End, Engine, Record};
 
 use super::of_ecs::{ARN, ID, check, gate, of_ecs, rolling};
 use super::{at, shipped, told};
@@ -60,6 +60,41 @@ fn replaced() -> Record {
     ];
     record.deployments.push(next);
     record
+}
+
+/// A person deployed a revision of Greenlight's, and before it could be judged a newer one took its place.
+fn by_hand() -> Record {
+    let mut record = replaced();
+    record.deployments[0].by = By::Hand;
+    record.hooks.clear();
+    record
+}
+
+#[test]
+fn what_a_person_deploys_of_a_revision_that_has_not_shipped_is_judged() {
+    check(
+        by_hand,
+        &[
+            (|_| {}, &[]),
+            // A revision that is none of Greenlight's has no gate, and nobody expects a word of its deployment.
+            (|r| r.revisions[0].by_greenlight = false, &[7]),
+            // One that has shipped is not judged again.
+            (
+                |r| {
+                    let before = of_ecs(Engine::Rolling, &ARN.replace(ID, "before"), "a", 0);
+                    r.deployments.insert(0, before);
+                    r.deployments[0].end = End::Lost;
+                    r.messages.push(told(
+                        "shipped-unverified",
+                        &ARN.replace(ID, "before"),
+                        "a",
+                        7,
+                    ));
+                },
+                &[7, 7],
+            ),
+        ],
+    );
 }
 
 #[test]
