@@ -346,6 +346,7 @@ impl Observer {
             shipped_before: None,
             template: None,
             rank: None,
+            attempts_since_push: None,
         };
         Ok(Member {
             reconciliation,
@@ -417,6 +418,13 @@ impl Observer {
                 let (all, _) = self.ecr.describe_tagged_images(place).await?;
                 let rank = candidate.map(|candidate| reconciliation.rank(candidate, &all));
                 observation.observed.rank = Some(rank.unwrap_or(Rank::Behind));
+            }
+            Need::AttemptsSincePush => {
+                let found_again = candidate.map(Candidate::without_its_event);
+                let attempts = self
+                    .attempts(pipeline, all, &observation.deploys, found_again.as_ref())
+                    .await?;
+                observation.observed.attempts_since_push = Some(attempts);
             }
             Need::Template => {
                 let template = self.template(pipeline, all, observation).await?;

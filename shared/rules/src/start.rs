@@ -58,6 +58,8 @@ pub enum Need {
     Template,
     /// [`Observed::rank`]
     Rank,
+    /// [`Observed::attempts_since_push`]
+    AttemptsSincePush,
 }
 
 /// Decides for one pipeline.
@@ -241,6 +243,9 @@ fn make_room(
         && candidate.chosen == Chosen::Named;
     if may_be_behind && observed.rank.is_none() {
         return Err(Need::Rank);
+    }
+    if observed.is_ordered_later(candidate) && observed.attempts_since_push.is_none() {
+        return Err(Need::AttemptsSincePush);
     }
     let later_order = match observed.asked_by {
         AskedBy::Event => candidate.ordered_at > active.created_at,

@@ -4,7 +4,8 @@
 //! versions the highest, among the runnable images with a matching tag at the end. If production runs another image,
 //! one of these must hold:
 //! - a message, after the last order of the image, reports that it failed, was stopped or was rolled back; that its rolling
-//!   update is overdue, while it is; or that it cannot be deployed until something is corrected, that the stack only observes, or that the running image is
+//!   update is overdue, while it is; that it waits and has to be asked for again, where it was tried between its push and that order;
+//!   or that it cannot be deployed until something is corrected, that the stack only observes, or that the running image is
 //!   unknown;
 //! - a message says that another deployment took its place while its migration ran before a rolling update, and a person's did:
 //!   what is migrated once is not migrated again unless somebody orders it;
@@ -40,6 +41,8 @@ const WHY_NOT: [&str; 8] = [
 /// The one skip that is always a valid reason not to run the newest image. A message with another skip is wrong about it, but for
 /// [`TOOK_ITS_PLACE`].
 const NOT_KNOWN: &str = "running-unknown";
+/// What is told of an order that has to wait, and that no later reconciliation can know of.
+const NOT_REMEMBERED: &str = "no later reconciliation finds it";
 /// The skip after a migration, which is right where a person deployed meanwhile.
 const TOOK_ITS_PLACE: &str = "took its place while its migration ran";
 
@@ -169,6 +172,9 @@ fn is_explained(
                 told.body.contains(NOT_KNOWN)
                     || told.body.contains(TOOK_ITS_PLACE) && was_faster(facts, pipeline, due, told)
             }
+            "waiting" => {
+                told.body.contains(NOT_REMEMBERED) && was_tried(facts, pipeline, due, ordered)
+            }
             "overdue" => {
                 let about = told
                     .deployment()
@@ -193,6 +199,16 @@ fn is_explained(
             && matches!(last.end, End::Lost | End::Kept)
     });
     facts.record.messages.iter().any(says_why) || is_untold
+}
+
+/// Whether the image was deployed between its push and a later order of it, which nothing but that order's event tells.
+fn was_tried(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image, ordered: SystemTime) -> bool {
+    let mut before = facts
+        .deployments_of(pipeline)
+        .take_while(|deployment| deployment.created_at < ordered);
+    due.pushed_at < ordered
+        && (pipeline.given.ran_first.as_ref() == Some(&due.digest)
+            || before.any(|one| pipeline.shipped_by(one) == Some(&due.digest)))
 }
 
 /// Whether a person's deployment came between the one that the image's migration was started after and the message.

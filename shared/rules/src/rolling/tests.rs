@@ -81,6 +81,7 @@ fn observed(runs: char, due: char) -> Observed {
         shipped_before: None,
         template: None,
         rank: None,
+        attempts_since_push: Some(Vec::new()),
     }
 }
 

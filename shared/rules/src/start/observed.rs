@@ -10,7 +10,7 @@ use crate::tag_rule::TagRule;
 
 /// What is observed for one pipeline.
 ///
-/// The last five are not observed before the decision [`needs`](super::Need) them: each costs calls, and few decisions
+/// The last six are not observed before the decision [`needs`](super::Need) them: each costs calls, and few decisions
 /// depend on them. None means not observed, never nothing found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
@@ -35,6 +35,9 @@ pub struct Observed {
     pub template: Option<Template>,
     /// Whether the rule puts the candidate first among all images; asked about only where it has to wait to be found again.
     pub rank: Option<Rank>,
+    /// Deployments of the candidate that were created since its push, by [`attempts`](super::attempts); asked about only where a tag is a
+    /// new order of it, which has to wait.
+    pub attempts_since_push: Option<Vec<Attempt>>,
 }
 
 impl Observed {
@@ -66,10 +69,22 @@ impl Observed {
 }
 
 impl Observed {
+    /// Whether the candidate of an event got its tag long after its push. ECR states no time of a tag, so that only the event tells of
+    /// this order.
+    pub(super) fn is_ordered_later(&self, candidate: &Candidate) -> bool {
+        self.asked_by == AskedBy::Event && !candidate.is_ordered_by_its_push()
+    }
+
     /// Whether a later reconciliation finds the candidate of an event again. Where the rule goes by time, that one knows pushes alone:
-    /// an image that got its tag later is found only while what it is compared with was not pushed after it. Requests are
-    /// not asked about here: what stands in their way ends for them. Under versions it finds the highest one alone.
+    /// an image that got its tag later is found only while what it is compared with was not pushed after it. Whatever the rule, what was
+    /// tried since its push speaks against it then. Requests are not asked about here: what stands in their way ends for them. Under
+    /// versions it finds the highest one alone.
     pub fn remembers(&self, rule: &TagRule) -> bool {
+        let tried = self.attempts_since_push.iter().flatten().count() > 0;
+        let candidate = self.candidate.as_ref();
+        if tried && candidate.is_some_and(|candidate| self.is_ordered_later(candidate)) {
+            return false;
+        }
         match (self.asked_by, rule) {
             (AskedBy::Event, TagRule::Glob(_) | TagRule::Regex(_)) => {}
             (AskedBy::Event, TagRule::Semver(_)) => return self.rank != Some(Rank::Behind),
@@ -159,6 +174,16 @@ impl Candidate {
     /// Whether its push is the order, and not a tag that it got later.
     pub(super) fn is_ordered_by_its_push(&self) -> bool {
         is_order_of_its_push(self.detail.pushed_at, self.ordered_at)
+    }
+
+    /// The same as a reconciliation finds it that knows of no event: ordered by its push.
+    #[must_use]
+    pub fn without_its_event(&self) -> Self {
+        Self {
+            ordered_at: self.detail.pushed_at,
+            chosen: Chosen::First,
+            ..self.clone()
+        }
     }
 }
 

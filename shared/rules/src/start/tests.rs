@@ -167,6 +167,7 @@ pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
             shipped_before: Some(shipped_before),
             template: None,
             rank: None,
+            attempts_since_push: Some(Vec::new()),
         },
     )
 }
@@ -330,6 +331,8 @@ fn what_is_not_needed_decides_nothing() {
                 Need::ShippedBefore => observed.shipped_before = whole.shipped_before.clone(),
                 // None of these pipelines follows a family's latest revision, or versions.
                 Need::Template | Need::Rank => unreachable!(),
+                // All are ordered by their pushes.
+                Need::AttemptsSincePush => unreachable!(),
             }
         };
         assert_eq!(Ok(decision), decide(pipeline, &whole), "{choice:?}");

@@ -21,6 +21,33 @@ fn the_newest_image_runs_or_a_message_says_why_not() {
         }
     };
     check(ordered_again, &[1]);
+    fn waiting(record: &mut Record, why: &str) {
+        and_failed(record);
+        record.messages.push(told("failed", "d-b", "b", 18));
+        for tag in ["latest", "release-2", "1.2.0"] {
+            record.pushes.push(push("a", 20, tag));
+            record.pushes.push(push("b", 21, tag));
+        }
+        let mut waits = told("waiting", "d-b", "b", 22);
+        let next = format!("{{\"next\":\"{why}\",");
+        waits.body = waits.body.replacen('{', &next, 1);
+        record.messages.push(waits);
+    }
+    // Where it has to be asked for again, and was told so.
+    check(
+        |record| waiting(record, "no later reconciliation finds it"),
+        &[],
+    );
+    check(|record| waiting(record, "nothing to do"), &[1]);
+    // Of what was never tried the next reconciliation knows.
+    let never_tried: Change = |record| {
+        waiting(record, "no later reconciliation finds it");
+        record.deployments.truncate(1);
+        record
+            .messages
+            .retain(|told| told.outcome() == "waiting" || told.digest().as_deref() != Some("b"));
+    };
+    check(never_tried, &[1]);
     let lost: Change = |record| {
         and_failed(record);
         record.deployments[1].end = End::Lost;

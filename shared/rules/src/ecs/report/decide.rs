@@ -12,7 +12,7 @@ use crate::config::Pipeline;
 use crate::ecs::words::HOW_IT_IS_JUDGED;
 use crate::ecs::{Listed, Status};
 use crate::names::{ServiceRevisionArn, TargetGroupArn};
-use crate::observed::TaskCount;
+use crate::observed::{RunningRevision, TaskCount};
 use crate::outcome::{Ending, Event, Outcome, Subject};
 use crate::rolling::GateState;
 
@@ -99,17 +99,22 @@ fn tasks(observed: &Observed, revision: &ServiceRevisionArn) -> TaskCount {
     }
 }
 
+/// The service's revisions that belong to other deployments.
+fn others(observed: &Observed) -> impl Iterator<Item = &RunningRevision> {
+    let deployment = &observed.deployment;
+    let known = deployment.target.iter().chain(&deployment.sources);
+    let known = known.map(|one| &one.arn);
+    let back = observed.back.as_ref().map(|back| &back.arn);
+    let known: Vec<&ServiceRevisionArn> = known.chain(back).collect();
+    let current = observed.service.current_revisions.iter();
+    current.filter(move |current| !known.contains(&&current.arn))
+}
+
 /// Whether no newer deployment is under way. One that ECS does not list yet has a revision already.
 fn is_settled(observed: &Observed) -> bool {
     let newer = observed.newer.as_ref();
-    let deployment = &observed.deployment;
-    let known = deployment.target.iter().chain(&deployment.sources);
-    let known: Vec<&ServiceRevisionArn> = known.map(|one| &one.arn).collect();
-    let back = observed.back.as_ref().map(|back| &back.arn);
-    let is_other = |arn: &ServiceRevisionArn| !known.contains(&arn) && back != Some(arn);
-    let mut current = observed.service.current_revisions.iter();
-    let is_unlisted = newer.is_none()
-        && current.any(|current| current.requested_count > 0 && is_other(&current.arn));
+    let is_unlisted =
+        newer.is_none() && others(observed).any(|current| current.requested_count > 0);
     newer.is_none_or(|newer| newer.status.has_ended()) && !is_unlisted
 }
 
@@ -237,9 +242,10 @@ fn rolled_back(
     subject: &Subject,
 ) -> Result<Outcome, Need> {
     let back = observed.back.as_ref().or(observed.source.as_ref());
-    let running = match back.filter(|_| is_settled(observed)) {
+    // A newer one takes its tasks away, or has taken them: the way back from a production gate may have been replaced by then.
+    let is_replaced = !is_settled(observed) || others(observed).any(|one| one.running_count > 0);
+    let running = match back.filter(|_| !is_replaced) {
         Some(back) => tasks(observed, &back.arn),
-        // A newer one takes its tasks away.
         None => TaskCount::of(&observed.service),
     };
     let revision = back.map(|back| back.revision.clone());

@@ -125,6 +125,47 @@ fn an_order_that_is_not_remembered_stops_nothing() {
     check(waits, (5, 400), "waiting");
 }
 
+/// A tag is put on an image that has failed, while something else is deployed: the end of that finds what failed, and no order.
+#[test]
+fn an_order_of_what_was_tried_since_its_push_is_not_remembered() {
+    let check = |rule: &str, asked_by, (pushed_at, ordered_at), tried: usize, expected: &str| {
+        let text = format!(
+            "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='{rule}'\ncluster='prod'\nservice='web'\n\
+             when_busy='replace'"
+        );
+        let pipeline = Config::parse(&text).unwrap().pipelines.remove(0);
+        let mut choice = [0; DIMENSIONS.len()];
+        (choice[0], choice[1], choice[2]) = (1, 1, 2);
+        let (_, mut observed) = situation(&choice);
+        let moment = |second| UtcDateTime::from_unix_timestamp(second).unwrap();
+        observed.asked_by = asked_by;
+        observed.rank = Some(Rank::First);
+        let candidate = observed.candidate.as_mut().unwrap();
+        candidate.detail.pushed_at = moment(pushed_at);
+        candidate.ordered_at = moment(ordered_at);
+        observed.attempts_since_push = None;
+        let mut decided = decide(&pipeline, &observed);
+        if decided == Err(Need::AttemptsSincePush) {
+            observed.attempts_since_push =
+                Some(vec![attempt("d-0", Some(End::Failed), digest('a')); tried]);
+            decided = decide(&pipeline, &observed);
+        }
+        let decision = decided.unwrap();
+        let named = format!("{rule} {asked_by:?} {pushed_at} {ordered_at} {tried}");
+        assert_eq!(decision.code(), expected, "{named}");
+        let is_remembered = !matches!(decision, Decision::Skip(_));
+        assert_eq!(observed.remembers(&pipeline.tag), is_remembered, "{named}");
+    };
+    let event = AskedBy::Event;
+    for rule in ["latest", "semver:*", "release-*"] {
+        check(rule, event, (20, 400), 0, "stop");
+        check(rule, event, (20, 400), 1, "waiting");
+        // Its push is the order, and what came of it was looked at.
+        check(rule, event, (20, 20), 1, "stop");
+        check(rule, AskedBy::PersonForThisImage, (20, 400), 1, "stop");
+    }
+}
+
 /// `1.1.0` is pushed while something else is deployed, and `2.0.0` is there: the end of it finds `2.0.0`.
 #[test]
 fn a_version_that_is_not_the_highest_is_not_remembered_and_stops_nothing() {

@@ -54,6 +54,7 @@ fn observed(due: char, pushed_at: i64) -> Observed {
         shipped_before: Some(ShippedBefore::Yes),
         template: None,
         rank: None,
+        attempts_since_push: Some(Vec::new()),
     }
 }
 

@@ -69,6 +69,12 @@ fn what_the_gate_found_is_told() {
     let pipeline = &pipelines(&format!("{WEB}when_busy='replace'\n{MIGRATION}"))[0];
     let mut down = gated(failed(Some(1)), Some(Status::Successful), true);
     down.service.current_revisions[0].running_count = 0;
+    let mut replaced = down.clone();
+    replaced.service.current_revisions.push(RunningRevision {
+        arn: service_revision(3),
+        requested_count: 2,
+        running_count: 2,
+    });
     let mut migrated = gated(failed(Some(1)), Some(Status::Successful), true);
     let tags = [
         ("greenlight:stack", "greenlight"),
@@ -95,6 +101,7 @@ fn what_the_gate_found_is_told() {
         ),
         ("the same after a migration", migrated),
         ("the same, and nothing runs", down),
+        ("the same, and another one was deployed since", replaced),
         (
             "failed, and the way back did, too",
             gated(failed(Some(1)), Some(Status::RollbackSuccessful), true),
