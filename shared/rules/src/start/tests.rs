@@ -148,6 +148,7 @@ pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
             asked_by,
             force: [Force::No, Force::Yes][choice[9]],
             candidate,
+            missing: "no image".to_owned(),
             running,
             service: Running {
                 revision: "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:1"

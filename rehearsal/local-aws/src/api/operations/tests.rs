@@ -443,6 +443,12 @@ async fn everything_else() {
         ),
         (
             Service::Logs,
+            "CreateLogGroup",
+            json!({ "logGroupName": "new" }),
+            "logs:CreateLogGroup logs:log-group:new:log-stream:",
+        ),
+        (
+            Service::Logs,
             "FilterLogEvents",
             json!({ "logGroupName": "g" }),
             "logs:FilterLogEvents logs:log-group:g:log-stream:",
