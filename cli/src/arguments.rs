@@ -112,7 +112,7 @@ The decision is that of the function, from what AWS says now and the file on \
 this machine: whether a deployment would start, why or why not, and what the \
 revision would change. Values of environment variables are not shown.
 
-Exit status: 0 nothing would be done, 3 something would, 1 it failed or would be
+Exit status: 0 nothing would be done, 3 something would, 1 it failed or would be \
 refused, or the image that was named would not be deployed")]
     Plan(Planned),
 
@@ -123,7 +123,7 @@ Examples:
   greenlight deploy shop-web --tag 1.4.2      this image, even an older one
   greenlight deploy shop-web --wait shifted   and wait until production has it
 
-Exit status: 0 it is started, under way or runs, and with --wait it runs;
+Exit status: 0 it is started, under way or runs, and with --wait it runs; \
 1 nothing was started, or it does not run. Who ends the waiting ends nothing else.")]
     Deploy(Deploy),
 
@@ -146,7 +146,7 @@ Examples:
 `shifted`: production has the image and every gate has passed. The wait before \
 blue is stopped may take hours, and CI need not wait for it.
 
-Exit status: 0 the image runs, or nothing is under way; 1 the deployment failed,
+Exit status: 0 the image runs, or nothing is under way; 1 the deployment failed, \
 was rolled back or superseded")]
     Wait(Waiting),
 

@@ -102,7 +102,7 @@ async fn send(
     if !output.json {
         if answer["mode"] == "observe" {
             let text = format!(
-                "stack {} only observes, and starts nothing; with `Mode=deploy` it would do this:\n\n",
+                "stack {} only observes, and starts nothing; with `Mode=deploy`:\n\n",
                 common.stack
             );
             output.text(&text)?;

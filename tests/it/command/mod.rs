@@ -132,7 +132,7 @@ fn a_stack_that_observes_says_what_it_would_deploy() {
         "rollback shop-web --tag next",
     ] {
         let printed = local.run(line);
-        let first = "stack greenlight only observes, and starts nothing; with `Mode=deploy` it would do this:";
+        let first = "stack greenlight only observes, and starts nothing; with `Mode=deploy`:";
         assert_eq!(printed.stdout.lines().next(), Some(first), "{line}");
     }
     let answer = local.run("deploy shop-web --tag next --json").stdout;
