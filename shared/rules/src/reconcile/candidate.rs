@@ -128,3 +128,6 @@ fn kind_of(image: &ImageDetail) -> String {
         (_, ImageStatus::Active) => "no container image".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

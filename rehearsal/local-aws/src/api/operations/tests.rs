@@ -1,6 +1,7 @@
 //! Properties of every operation, and the permissions that calls in a small account require.
 
 mod iam;
+mod logs;
 mod service_deployments;
 
 use std::collections::BTreeSet;
@@ -440,12 +441,6 @@ async fn everything_else() {
             "GetLogEvents",
             json!({ "logGroupName": "g", "logStreamName": "s" }),
             "logs:GetLogEvents logs:log-group:g:log-stream:s",
-        ),
-        (
-            Service::Logs,
-            "CreateLogGroup",
-            json!({ "logGroupName": "new" }),
-            "logs:CreateLogGroup logs:log-group:new:log-stream:",
         ),
         (
             Service::Logs,
