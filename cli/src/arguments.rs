@@ -22,8 +22,8 @@ Examples:
   greenlight watch shop-web               the deployment as it goes
   greenlight policy                       parameters that narrow the stack
 
-It uses the credentials and the Region that the AWS CLI would use: environment,
-profile, SSO. `status`, `doctor`, `plan`, `wait` and `watch` only read.
+It uses the credentials and the Region that the AWS CLI would use: environment, \
+profile, SSO. `status`, `doctor`, `plan`, `wait` and `watch` only read. \
 AWS_ENDPOINT_URL leads it to `cargo rehearse serve`.
 
 Exit status:
@@ -34,7 +34,7 @@ Exit status:
 
 /// What Greenlight would deploy, what is under way, and requests to it.
 #[derive(Debug, Parser)]
-#[command(name = "greenlight", version, after_help = AFTER_HELP, max_term_width = 80, arg_required_else_help = true)]
+#[command(name = "greenlight", version, after_help = AFTER_HELP, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -79,7 +79,7 @@ pub(crate) enum Command {
 Example:
   greenlight status shop-web
 
-What would happen next is what the next reconciliation does by itself, without a
+What would happen next is what the next reconciliation does by itself, without a \
 request, with this configuration file.
 
 Exit status: 0, or 1 where a pipeline could not be read")]
@@ -91,11 +91,11 @@ Examples:
   greenlight doctor                       the stack and every pipeline
   greenlight doctor shop-web --json
 
-It reads what a deployment needs: the stack and its parameters, the service, its
-deployment group or hooks, listeners and target groups, alarms, roles and what
-their policies say, the image, secrets and log groups. It changes nothing. Each
-finding comes with what mends it. `wrong` would fail, hang or keep a deployment
-from starting; `doubt` may be meant so; `not known` could not be read, and says
+It reads what a deployment needs: the stack and its parameters, the service, its \
+deployment group or hooks, listeners and target groups, alarms, roles and what \
+their policies say, the image, secrets and log groups. It changes nothing. Each \
+finding comes with what mends it. `wrong` would fail, hang or keep a deployment \
+from starting; `doubt` may be meant so; `not known` could not be read, and says \
 which permission is missing.
 
 Exit status: 0 nothing is wrong, 1 something is")]
@@ -108,11 +108,11 @@ Examples:
   greenlight plan shop-web --tag 1.4.2
   greenlight plan --config config/prod.toml || [ $? -eq 3 ]
 
-The decision is that of the function, from what AWS says now and the file on
-this machine: whether a deployment would start, why or why not, and what the
+The decision is that of the function, from what AWS says now and the file on \
+this machine: whether a deployment would start, why or why not, and what the \
 revision would change. Values of environment variables are not shown.
 
-Exit status: 0 nothing would be done, 3 something would, 1 it failed or would be
+Exit status: 0 nothing would be done, 3 something would, 1 it failed or would be \
 refused, or the image that was named would not be deployed")]
     Plan(Planned),
 
@@ -123,7 +123,7 @@ Examples:
   greenlight deploy shop-web --tag 1.4.2      this image, even an older one
   greenlight deploy shop-web --wait shifted   and wait until production has it
 
-Exit status: 0 it is started, under way or runs, and with --wait it runs;
+Exit status: 0 it is started, under way or runs, and with --wait it runs; \
 1 nothing was started, or it does not run. Who ends the waiting ends nothing else.")]
     Deploy(Deploy),
 
@@ -143,10 +143,10 @@ Examples:
   greenlight wait shop-web
   greenlight wait shop-web --until shifted
 
-`shifted`: production has the image and every gate has passed. The wait before
+`shifted`: production has the image and every gate has passed. The wait before \
 blue is stopped may take hours, and CI need not wait for it.
 
-Exit status: 0 the image runs, or nothing is under way; 1 the deployment failed,
+Exit status: 0 the image runs, or nothing is under way; 1 the deployment failed, \
 was rolled back or superseded")]
     Wait(Waiting),
 
@@ -155,7 +155,7 @@ was rolled back or superseded")]
 Example:
   greenlight watch shop-web
 
-On a terminal one tree is redrawn; elsewhere each change is a line. Ctrl-C ends
+On a terminal one tree is redrawn; elsewhere each change is a line. Ctrl-C ends \
 it, and changes nothing.
 
 Exit status: as of `wait`")]
@@ -193,6 +193,10 @@ pub(crate) struct Planned {
     /// Deploy the image even where production runs it already
     #[arg(long, requires = "pipeline")]
     pub(crate) force: bool,
+
+    /// Show what moves the service from CodeDeploy to ECS's own deployments, too: the commands, and what has no counterpart
+    #[arg(long)]
+    pub(crate) moving_to_ecs: bool,
 }
 
 /// An image of the pipeline's repository.

@@ -19,6 +19,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use futures_util::future::join_all;
 use rules::config::Pipeline;
+use rules::counted::counted;
 use rules::doctor::Checks;
 use tokio::join;
 
@@ -79,7 +80,7 @@ pub(crate) async fn run(common: &Common, named: &Named, output: &Output) -> anyh
     )
     .await;
     drop(progress);
-    show::show(&stack, &of_stack, &found, output)?;
+    show::show(common, &stack, &of_stack, &found, output)?;
     let is_wrong = of_stack.is_wrong() || found.iter().any(|(.., checks)| checks.is_wrong());
     Ok(if is_wrong { Ended::Failed } else { Ended::Well })
 }
@@ -91,11 +92,8 @@ impl Progress {
     fn begin(services: usize) -> Self {
         let is_seen = io::stderr().is_terminal();
         if is_seen {
-            let noun = if services == 1 { "service" } else { "services" };
-            let _ = write!(
-                io::stderr(),
-                "asking AWS about the stack and {services} {noun} …"
-            );
+            let services = counted(services, "service", "services");
+            let _ = write!(io::stderr(), "asking AWS about the stack and {services} …");
         }
         Self(is_seen)
     }

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::arguments::{Arguments, Command};
-use crate::ended::Ended;
+use crate::ended::{Ended, WrongUsage};
 use crate::page::Output;
 
 #[tokio::main(flavor = "current_thread")]
@@ -37,7 +37,10 @@ async fn main() -> ExitCode {
         Ok(ended) => ended.code(),
         Err(error) => {
             output.error(&error);
-            Ended::Failed.code()
+            match error.is::<WrongUsage>() {
+                true => Ended::WrongUsage.code(),
+                false => Ended::Failed.code(),
+            }
         }
     }
 }

@@ -9,8 +9,17 @@ pub(crate) fn day_and_time(at: UtcDateTime) -> String {
     at.format(form).unwrap_or_else(|_| at.to_string())
 }
 
-/// `09:30:15`
+/// `09:30:15 UTC`
 pub(crate) fn time(at: UtcDateTime) -> String {
+    format!("{} UTC", of_day(at))
+}
+
+/// `09:30:15 to 09:31:40 UTC`
+pub(crate) fn span(from: UtcDateTime, to: UtcDateTime) -> String {
+    format!("{} to {}", of_day(from), time(to))
+}
+
+fn of_day(at: UtcDateTime) -> String {
     let form = format_description!("[hour]:[minute]:[second]");
     at.format(form).unwrap_or_else(|_| at.to_string())
 }

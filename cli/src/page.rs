@@ -9,6 +9,8 @@ use terminal_size::{Height, Width};
 const WIDTH: usize = 80;
 /// Lines of a wider terminal are not read any better.
 const WIDTH_AT_MOST: usize = 120;
+/// In front of what mends something.
+pub(crate) const ARROW: &str = "-> ";
 /// The labels in front of a page's fields.
 const LABEL: usize = 13;
 
@@ -132,6 +134,12 @@ impl Page {
         }
     }
 
+    /// Lines to paste, at whatever length.
+    pub(crate) fn as_it_is(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
     pub(crate) fn blank(&mut self) {
         self.text.push('\n');
     }
@@ -162,13 +170,18 @@ impl Page {
     }
 }
 
+/// Whether it is a line to paste, behind the arrow of a remedy or alone.
+pub(crate) fn is_command(line: &str) -> bool {
+    line.strip_prefix(ARROW).unwrap_or(line).starts_with("aws ")
+}
+
 /// The text in lines of at most `width` characters. A word that is longer has a line of its own: an ARN that is broken cannot be
-/// copied.
+/// copied. Nor can a command, which a shell would run up to the end of its first line.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
         // Columns stay columns.
-        if paragraph.chars().count() <= width {
+        if paragraph.chars().count() <= width || is_command(paragraph) {
             lines.push(paragraph.to_owned());
             continue;
         }

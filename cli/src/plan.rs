@@ -57,7 +57,12 @@ pub(crate) async fn run(
     let answer: Value = serde_json::from_str(&of_caller(&answer))?;
     match output.json {
         true => output.json(&with_failures(&answer, &failures))?,
-        false => report::print(&answer, output)?,
+        false => {
+            report::print(&answer, output)?;
+            if planned.moving_to_ecs {
+                report::print_moving(&answer, output)?;
+            }
+        }
     }
     for failure in &failures {
         output.error(&anyhow::anyhow!("{failure}"));

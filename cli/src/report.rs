@@ -47,6 +47,47 @@ pub(crate) fn print(answer: &Value, output: &Output) -> anyhow::Result<()> {
     output.text(&page.into_text())
 }
 
+/// What moves each service from CodeDeploy to ECS's own deployments, as the dry run answers it.
+pub(crate) fn print_moving(answer: &Value, output: &Output) -> anyhow::Result<()> {
+    let mut page = output.page();
+    for report in reports(answer) {
+        page.blank();
+        moving(&mut page, report);
+    }
+    output.text(&page.into_text())
+}
+
+fn moving(page: &mut Page, report: &Value) {
+    let pipeline = report["pipeline"].as_str().unwrap_or_default();
+    let moving = &report["moving_to_ecs"];
+    let Some(command) = moving["command"].as_str() else {
+        let why = match report["engine"].as_str() {
+            Some(engine) => format!("it is deployed by {engine} already"),
+            None => "who deploys to it is not known".to_owned(),
+        };
+        return page.line(
+            &format!("{pipeline}: not to be moved to ECS: {why}"),
+            Ink::Bold,
+        );
+    };
+    let text = format!(
+        "{pipeline}: these commands move its service to ECS's own deployments, for good (docs/moving-to-ecs-deployments.md):"
+    );
+    page.line(&text, Ink::Bold);
+    page.blank();
+    page.as_it_is(command);
+    page.blank();
+    let lost = moving["lost"].as_array().into_iter().flatten();
+    let mut label = "lost";
+    for sentence in lost.filter_map(Value::as_str) {
+        page.field(label, sentence, Ink::Waiting);
+        label = "";
+    }
+    if label == "lost" {
+        page.field(label, "nothing that this pipeline has", Ink::Plain);
+    }
+}
+
 /// A change that is longer has old and new on lines of their own.
 const FITS_ON_A_LINE: usize = 60;
 
@@ -59,7 +100,11 @@ pub(crate) fn write(page: &mut Page, report: &Value) {
     };
     page.line(&format!("{}: {}", text("pipeline"), text("decision")), ink);
     let reason = text("reason");
-    let reason = reason.strip_prefix("dry run: ").unwrap_or(reason);
+    // Who asked for either knows it already.
+    let reason = ["dry run: ", "only observed: "]
+        .iter()
+        .find_map(|prefix| reason.strip_prefix(prefix))
+        .unwrap_or(reason);
     page.field("why", reason, Ink::Plain);
     let image = &report["image"];
     if let (Some(repository), Some(digest)) =

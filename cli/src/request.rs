@@ -3,8 +3,8 @@
 use anyhow::bail;
 use aws::Kind;
 use aws::lambda::{Invoked, Lambda};
-use rules::environment::Mode;
 use rules::events::{Request, Wanted, Way};
+use rules::reconcile;
 use rules::start::Force;
 use serde_json::Value;
 
@@ -89,7 +89,10 @@ async fn send(
             output.note(&format!(
                 "error: `{function}` failed: {error_type}: {message}"
             ));
-            return Ok(Ended::Failed);
+            return Ok(match message.starts_with(reconcile::NO_SUCH_PIPELINE) {
+                true => Ended::WrongUsage,
+                false => Ended::Failed,
+            });
         }
         Err(failed) if failed.kind == Kind::NotFound => {
             bail!("{failed} (hint: `--stack` names another stack, `--region` another Region)")
@@ -97,6 +100,13 @@ async fn send(
         Err(failed) => return Err(failed.into()),
     };
     if !output.json {
+        if answer["mode"] == "observe" {
+            let text = format!(
+                "stack {} only observes, and starts nothing; with `Mode=deploy`:\n\n",
+                common.stack
+            );
+            output.text(&text)?;
+        }
         report::print(&answer, output)?;
     }
     let asked = report::reports(&answer)
@@ -113,9 +123,6 @@ async fn send(
     }
     if output.json {
         output.json(&answer)?;
-    }
-    if ended == Ended::Failed && stack.is_some_and(|one| one.started.extra.mode == Mode::Observe) {
-        output.note("note: the stack observes; nothing is deployed until `Mode=deploy`");
     }
     Ok(ended)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use aws::follow::Follower;
 use aws::lambda::Lambda;
 use aws::observe::Observer;
@@ -10,12 +10,18 @@ use aws::sts::{Caller, Sts};
 use aws::{Kind, Login, Session};
 use lambda::Started;
 use rules::config::{Config, Pipeline};
+use rules::counted::counted;
 use rules::environment::{self, Starting, Variables};
 use rules::names::PipelineName;
 use rules::problem::Problems;
+use rules::reconcile::NO_SUCH_PIPELINE;
 
 use crate::arguments::Common;
+use crate::ended::WrongUsage;
 use crate::page::Output;
+
+/// How alike two names are of which one is meant by the other, from 0 to 1 (Jaro's measure, as clap's own suggestions go by).
+const ALIKE: f64 = 0.8;
 
 /// A stack, as the commands see it.
 pub(crate) struct Stack {
@@ -106,6 +112,15 @@ impl Stack {
         Follower::new(&self.session, self.started.settings.stack.clone())
     }
 
+    /// What it does with what is due, for programs.
+    pub(crate) fn mode(&self) -> &'static str {
+        match self.is_there {
+            IsThere::NotYet => "not deployed",
+            IsThere::NotKnown => "not known",
+            IsThere::Yes => self.started.extra.mode.as_str(),
+        }
+    }
+
     /// The pipeline of this name.
     pub(crate) fn named(&self, name: &PipelineName) -> anyhow::Result<&Pipeline> {
         named(&self.started.config, name)
@@ -113,13 +128,22 @@ impl Stack {
 }
 
 pub(crate) fn named<'a>(config: &'a Config, name: &PipelineName) -> anyhow::Result<&'a Pipeline> {
-    config.named(name).with_context(|| {
-        let pipelines = config.pipelines.iter();
-        let names: Vec<String> = pipelines.map(|one| format!("`{}`", one.name)).collect();
-        format!(
-            "no pipeline is named `{name}`, expected one of {}",
-            names.join(", ")
-        )
+    config.named(name).ok_or_else(|| {
+        let names: Vec<&str> = config
+            .pipelines
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect();
+        let likeness = |one: &&&str| strsim::jaro(one, name.as_str());
+        let alike = names.iter().filter(|one| likeness(one) >= ALIKE);
+        let nearest = alike.max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+        let meant = nearest.map(|nearest| format!("; did you mean `{nearest}`?"));
+        WrongUsage(anyhow!(
+            "{NO_SUCH_PIPELINE} `{name}`, expected one of `{}`{}",
+            names.join("`, `"),
+            meant.unwrap_or_default()
+        ))
+        .into()
     })
 }
 
@@ -137,16 +161,16 @@ pub(crate) async fn log_in(common: &Common) -> anyhow::Result<Session> {
 /// It cannot be read, or has mistakes: all of them.
 pub(crate) fn pipelines(file: &Path) -> anyhow::Result<Config> {
     let read = std::fs::read_to_string(file);
-    let text = read.with_context(|| {
-        format!(
-            "read `{}` (hint: `--config` names another file)",
-            file.display()
-        )
-    })?;
-    match Config::parse(&text) {
-        Ok(config) => Ok(config),
-        Err(problems) => bail!(told(file, &problems)),
-    }
+    let text = read
+        .with_context(|| {
+            format!(
+                "read `{}` (hint: `--config` names another file)",
+                file.display()
+            )
+        })
+        .map_err(WrongUsage)?;
+    let config = Config::parse(&text);
+    Ok(config.map_err(|problems| WrongUsage(anyhow!(told(file, &problems))))?)
 }
 
 fn told(file: &Path, problems: &Problems) -> String {
@@ -161,10 +185,7 @@ fn told(file: &Path, problems: &Problems) -> String {
             format!("\n  at `{place}`: {}", problem.message)
         })
         .collect();
-    let count = match lines.len() {
-        1 => "a mistake".to_owned(),
-        many => format!("{many} mistakes"),
-    };
+    let count = counted(lines.len(), "mistake", "mistakes");
     format!("`{name}` has {count}{}", lines.concat())
 }
 

@@ -76,21 +76,12 @@ pub(crate) async fn run(common: &Common, named: &Named, output: &Output) -> anyh
             "stack": stack.started.settings.stack,
             "region": stack.started.settings.topic.region(),
             "account": stack.started.settings.topic.account(),
-            "mode": mode(&stack),
+            "mode": stack.mode(),
             "pipelines": objects,
         }))?,
         false => output.text(&page.into_text())?,
     }
     Ok(ended)
-}
-
-fn mode(stack: &Stack) -> &'static str {
-    match (stack.is_there, stack.started.extra.mode) {
-        (IsThere::NotYet, _) => "not deployed",
-        (IsThere::NotKnown, _) => "not known",
-        (IsThere::Yes, Mode::Deploy) => "deploy",
-        (IsThere::Yes, Mode::Observe) => "observe",
-    }
 }
 
 fn head(page: &mut Page, stack: &Stack) {

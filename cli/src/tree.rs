@@ -1,11 +1,12 @@
 //! A deployment as people follow it, and as programs read it.
 
 use rules::config::Pipeline;
+use rules::counted::counted;
 use rules::engine::Engine;
 use rules::progress::{Progress, Side, State, Step};
 use serde_json::{Value, json};
 
-use crate::moment::{rfc_3339, time};
+use crate::moment::{rfc_3339, span, time};
 use crate::page::{Ink, Page};
 
 /// The whole tree: what fails on top, then who has which traffic, then the steps.
@@ -49,7 +50,7 @@ pub(crate) fn headline(progress: &Progress) -> String {
 fn line_of(step: &Step, width: usize) -> String {
     let Step { name, status, .. } = step;
     let when = match (step.started_at, step.ended_at) {
-        (Some(from), Some(to)) => format!("{} to {}", time(from), time(to)),
+        (Some(from), Some(to)) => span(from, to),
         (Some(from), None) => format!("since {}", time(from)),
         (None, _) => String::new(),
     };
@@ -72,7 +73,7 @@ fn ink_of_step(step: &Step) -> Ink {
     }
 }
 
-/// `green web:2: 2 of 2 tasks run, production 10 %`
+/// `green web:2: 2 of 2 tasks running, production 10 %`
 pub(crate) fn sides(progress: &Progress) -> Vec<String> {
     let sides = [("blue ", &progress.blue), ("green", &progress.green)];
     let sides = sides
@@ -85,7 +86,11 @@ pub(crate) fn sides(progress: &Progress) -> Vec<String> {
 
 fn side_line(side: &Side) -> String {
     let revision = side.revision.as_deref().unwrap_or("(revision not known)");
-    let mut text = format!("{revision}: {} of {} tasks run", side.running, side.desired);
+    let mut text = format!(
+        "{revision}: {} of {} running",
+        side.running,
+        counted(side.desired, "task", "tasks")
+    );
     for (what, weight) in [("production", side.weight), ("test", side.test_weight)] {
         if let Some(weight) = weight {
             text.push_str(&format!(", {what} {weight} %"));

@@ -3,7 +3,7 @@
 use aws::codedeploy::{Deployments, WholeGroup};
 use futures_util::future::join_all;
 use rules::config::Pipeline;
-use rules::doctor::{self, Checks, Leads, Needs, Read};
+use rules::doctor::{self, Checks, Leads, Needs};
 use rules::names::TargetGroupArn;
 use rules::observed::{Service, TaskDefinition};
 use rules::test_traffic::Through;
@@ -26,24 +26,23 @@ pub(super) async fn check(
     let first = pipelines[0];
     let deploys = &first.codedeploy;
     let (application, name) = (&deploys.application, &deploys.deployment_group);
-    let whole = match read(account.codedeploy.get_whole_group(application, name).await) {
-        Read::Found(whole) => whole,
-        Read::Absent => {
-            account.note_absent(application.as_str());
-            checks.wrong(
-                "deployment-group",
-                format!("service `{}` is deployed by CodeDeploy, and there is no deployment group `{name}` of an application `{application}`", first.place()),
-                format!("aws deploy list-applications; then `application` and `deployment_group` of pipeline `{}`", first.name),
-            );
-            return checks;
-        }
-        Read::NotKnown(why) => {
-            checks.not_known(
-                "deployment-group",
-                &format!("deployment group `{name}` is not known: {why}"),
-            );
-            return checks;
-        }
+    let whole = read(account.codedeploy.get_whole_group(application, name).await);
+    let absent = || {
+        account.note_absent(application.as_str());
+        (
+            format!(
+                "service `{}` is deployed by CodeDeploy, and there is no deployment group `{name}` of an application `{application}`",
+                first.place()
+            ),
+            format!(
+                "correct `application` and `deployment_group` of pipeline `{}`; those that there are:\naws deploy list-applications",
+                first.name
+            ),
+        )
+    };
+    let what = format!("deployment group `{name}`");
+    let Some(whole) = whole.or_tell(&mut checks, "deployment-group", &what, absent) else {
+        return checks;
     };
     for pipeline in pipelines {
         doctor::fits_codedeploy(&mut checks, pipeline, &whole.group);
@@ -146,7 +145,7 @@ async fn wired(
         checks.wrong(
             "listeners",
             format!("{named_by} has one listener for production and for test traffic, expected two"),
-            "aws elbv2 create-listener for test traffic, and name it as the group's test traffic route",
+            "make one for test traffic (`aws elbv2 create-listener`), and name it as the group's test traffic route",
         );
     }
     checks
@@ -192,7 +191,7 @@ async fn config(account: &Account<'_>, pipeline: &Pipeline, whole: &WholeGroup) 
                     "the deployment configuration `{name}` of pipeline `{}` does not exist",
                     pipeline.name
                 ),
-                "aws deploy list-deployment-configs; then `deployment_config` of the pipeline",
+                "correct `deployment_config` of the pipeline; those that there are:\naws deploy list-deployment-configs",
             ),
             Err(failed) => checks.not_known(
                 "deployment-group",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use rules::config::Pipeline;
+use rules::counted::counted;
 use rules::doctor::{self, Checks, Function, Needs, Read};
 use rules::ecs::HookTarget;
 use rules::observed::Service;
@@ -87,24 +88,19 @@ pub(super) async fn of_service(
             }
         }
     }
-    let checked = join_all(by_role.into_iter().map(async |(role, needs)| {
-        let mut checks = Checks::default();
-        let by = format!("a hook of service `{}`", pipeline.place());
+    let hooks = by_role.into_iter().map(|(role, needs)| {
         let named = Named {
             role,
-            by,
+            by: format!("a hook of service `{}`", pipeline.place()),
             service: "ecs.amazonaws.com",
             context: &[],
         };
-        roles::check(account, &mut checks, &named, &needs).await;
-        checks
-    }));
-    for of_role in checked.await {
-        checks.extend(of_role);
-    }
+        (named, needs)
+    });
+    checks.extend(roles::check_each(account, hooks).await);
     checks.checked(format!(
-        "{} hooks of the service, their functions and roles",
-        service.configuration.hooks.len()
+        "{} of the service, with functions and roles",
+        counted(service.configuration.hooks.len(), "hook", "hooks")
     ));
     checks
 }

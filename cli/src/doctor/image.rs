@@ -96,7 +96,7 @@ async fn settings(account: &Account<'_>, checks: &mut Checks, pipeline: &Pipelin
             checks.wrong(
                 "repository",
                 format!("pipeline `{}` follows the repository `{name}`, which does not exist", pipeline.name),
-                format!("aws ecr create-repository --repository-name {name}, or correct the pipeline's `repository`"),
+                format!("correct the pipeline's `repository`, or make it:\naws ecr create-repository --repository-name {name}"),
             );
             return false;
         }
@@ -233,8 +233,8 @@ async fn lifecycle(
             "lifecycle",
             format!("the lifecycle policy of repository `{name}` takes the image away that runs, `{}`: {expires}", image.digest.short()),
             format!(
-                "aws ecr get-lifecycle-policy --repository-name {name} --query lifecyclePolicyText --output text > policy.json; {change}; \
-                 aws ecr put-lifecycle-policy --repository-name {name} --lifecycle-policy-text file://policy.json"
+                "aws ecr get-lifecycle-policy --repository-name {name} --query lifecyclePolicyText --output text > policy.json\nin that file {change}, \
+                 then\naws ecr put-lifecycle-policy --repository-name {name} --lifecycle-policy-text file://policy.json"
             ),
         );
     }

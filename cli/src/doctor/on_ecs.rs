@@ -4,6 +4,7 @@ use aws::Kind;
 use aws::ecs::ServiceDeployments;
 use futures_util::future::join_all;
 use rules::config::Pipeline;
+use rules::counted::counted;
 use rules::doctor::{self, Checks, Leads, Needs, Read};
 use rules::ecs;
 use rules::engine::Engine;
@@ -169,8 +170,12 @@ async fn wired(
         }
     }
     checks.checked(format!(
-        "{} target groups with their rules",
-        service.load_balancers.len()
+        "the rules of {}",
+        counted(
+            service.load_balancers.len(),
+            "load balancer",
+            "load balancers"
+        )
     ));
     checks
 }

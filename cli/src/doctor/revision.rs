@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use rules::config::Pipeline;
+use rules::counted::counted;
 use rules::doctor::{self, Checks, LogGroup, Needs, Secret};
 use rules::observed::TaskDefinition;
 use rules::revision;
@@ -39,34 +40,26 @@ pub(super) async fn check(
     for missing in join_all(here.map(|group| log_group(account, &short, &group.name))).await {
         checks.extend(missing);
     }
-    for of_role in join_all(
-        doctor::role_names(definition)
-            .into_iter()
-            .map(async |(what, role)| {
-                let needs = match what {
-                    "execution role" => start_needs(account, pipeline, definition, &secrets),
-                    _ => Vec::new(),
-                };
-                let mut checks = Checks::default();
-                let named = Named {
-                    role,
-                    by: format!("revision `{short}`, as its {what},"),
-                    service: "ecs-tasks.amazonaws.com",
-                    context: &[],
-                };
-                roles::check(account, &mut checks, &named, &needs).await;
-                checks
-            }),
-    )
-    .await
-    {
-        checks.extend(of_role);
-    }
+    let roles = doctor::role_names(definition).into_iter();
+    let roles = roles.map(|(what, role)| {
+        let needs = match what {
+            "execution role" => start_needs(account, pipeline, definition, &secrets),
+            _ => Vec::new(),
+        };
+        let named = Named {
+            role,
+            by: format!("revision `{short}`, as its {what},"),
+            service: "ecs-tasks.amazonaws.com",
+            context: &[],
+        };
+        (named, needs)
+    });
+    checks.extend(roles::check_each(account, roles).await);
     needs_execution_role(&mut checks, &short, definition, &secrets);
     checks.checked(format!(
-        "revision {short}: {} secrets, {} log groups, its roles",
-        secrets.len(),
-        groups.len()
+        "revision {short}: {}, {}, its roles",
+        counted(secrets.len(), "secret", "secrets"),
+        counted(groups.len(), "log group", "log groups")
     ));
     checks
 }
@@ -175,7 +168,7 @@ async fn secret(account: &Account<'_>, short: &str, secret: &Secret) -> Checks {
             "secrets",
             format!("revision `{short}` reads the {what} `{name}`, which does not exist: no task of it could start"),
             match secret {
-                Secret::SecretsManager(_) => format!("aws secretsmanager restore-secret --secret-id {name} where it was deleted, or make it (aws secretsmanager create-secret)"),
+                Secret::SecretsManager(_) => doctor::missing_secret(name),
                 Secret::Parameter { .. } => format!("aws ssm put-parameter --name {name} --type SecureString --value <its value>"),
             },
         ),

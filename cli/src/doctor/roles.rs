@@ -52,6 +52,23 @@ pub(super) async fn check(
     }
 }
 
+/// The same of several roles, side by side and told in their order.
+pub(super) async fn check_each<'a>(
+    account: &Account<'_>,
+    all: impl IntoIterator<Item = (Named<'a>, Vec<Needs>)>,
+) -> Checks {
+    let each = all.into_iter().map(async |(named, needs)| {
+        let mut checks = Checks::default();
+        check(account, &mut checks, &named, &needs).await;
+        checks
+    });
+    let mut checks = Checks::default();
+    for of_role in join_all(each).await {
+        checks.extend(of_role);
+    }
+    checks
+}
+
 /// One call an action: the simulator answers for every action on every resource of a call.
 async fn simulate(
     account: &Account<'_>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use lambda::Deadline;
 use rules::config::Pipeline;
-use rules::doctor::{self, Checks, Platform, Read, Severity};
+use rules::doctor::{self, Checks, Platform, Severity};
 use rules::ecs;
 use rules::engine::Engine;
 use rules::events::{Request, Wanted, Way};
@@ -103,25 +103,27 @@ async fn existing(account: &Account<'_>, common: &mut Checks, first: &Pipeline) 
         .ecs
         .describe_service(&first.cluster, &first.service)
         .await;
-    match read(found) {
-        Read::Found(service) => Some(service),
-        Read::Absent => {
-            account.note_absent(first.cluster.as_str());
-            common.wrong(
-                "service",
-                format!("pipeline `{}` deploys to the service `{}`, which does not exist", first.name, first.place()),
-                format!("aws ecs list-clusters; aws ecs list-services --cluster {}; then `cluster` and `service` of the pipeline", first.cluster),
-            );
-            None
-        }
-        Read::NotKnown(why) => {
-            common.not_known(
-                "service",
-                &format!("service `{}` is not known: {why}", first.place()),
-            );
-            None
-        }
-    }
+    let absent = || {
+        account.note_absent(first.cluster.as_str());
+        (
+            format!(
+                "pipeline `{}` deploys to the service `{}`, which does not exist",
+                first.name,
+                first.place()
+            ),
+            format!(
+                "correct `cluster` and `service` of the pipeline; those that there are:\naws ecs list-clusters\naws ecs list-services \
+                 --cluster {}",
+                first.cluster
+            ),
+        )
+    };
+    read(found).or_tell(
+        common,
+        "service",
+        &format!("service `{}`", first.place()),
+        absent,
+    )
 }
 
 /// A pipeline's image and the secrets of its requests, beside what was found of its containers.

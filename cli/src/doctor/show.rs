@@ -1,13 +1,14 @@
 //! What was found, for people and for programs.
 
 use rules::config::Pipeline;
+use rules::counted::counted;
 use rules::doctor::{Checks, Finding, Severity};
-use rules::environment::Mode;
 use serde_json::{Value, json};
 
 use super::service::OfService;
-use crate::page::{Ink, Output, Page};
-use crate::stack::{IsThere, Stack};
+use crate::arguments::Common;
+use crate::page::{ARROW, Ink, Output, Page, is_command};
+use crate::stack::Stack;
 
 /// What no call tells, whoever asks.
 const BEYOND: &str = "service control policies and policies of resources and keys, security groups and routes, whether a `base_url` is reached, \
@@ -16,36 +17,43 @@ const BEYOND: &str = "service control policies and policies of resources and key
 type OfPipeline<'a> = (&'a Pipeline, &'a OfService<'a>, Checks);
 
 pub(super) fn show(
+    common: &Common,
     stack: &Stack,
     of_stack: &Checks,
     pipelines: &[OfPipeline<'_>],
     output: &Output,
 ) -> anyhow::Result<()> {
     match output.json {
-        true => output.json(&to_json(stack, of_stack, pipelines)),
+        true => output.json(&to_json(common, stack, of_stack, pipelines)),
         false => {
             let mut page = output.page();
-            write(&mut page, stack, of_stack, pipelines);
+            write(&mut page, common, stack, of_stack, pipelines);
             output.text(&page.into_text())
         }
     }
 }
 
-fn write(page: &mut Page, stack: &Stack, of_stack: &Checks, pipelines: &[OfPipeline<'_>]) {
+fn write(
+    page: &mut Page,
+    common: &Common,
+    stack: &Stack,
+    of_stack: &Checks,
+    pipelines: &[OfPipeline<'_>],
+) {
     let settings = &stack.started.settings;
     let (region, account) = (settings.topic.region(), settings.topic.account());
     page.line(
         &format!("stack {} ({region}, account {account})", settings.stack),
         Ink::Bold,
     );
-    list(page, of_stack);
+    list(page, common, of_stack);
     for (pipeline, _, checks) in pipelines {
         page.blank();
         page.line(
             &format!("{} -> {}", pipeline.name, pipeline.place()),
             Ink::Bold,
         );
-        list(page, checks);
+        list(page, common, checks);
     }
     page.blank();
     let all = pipelines
@@ -57,7 +65,7 @@ fn write(page: &mut Page, stack: &Stack, of_stack: &Checks, pipelines: &[OfPipel
     page.line(&format!("Not known to any call: {BEYOND}."), Ink::Plain);
 }
 
-fn list(page: &mut Page, checks: &Checks) {
+fn list(page: &mut Page, common: &Common, checks: &Checks) {
     for severity in [Severity::Wrong, Severity::Doubt, Severity::NotKnown] {
         for finding in checks
             .findings
@@ -74,8 +82,8 @@ fn list(page: &mut Page, checks: &Checks) {
                 &format!("{}: {}", finding.subject, finding.sentence),
                 ink(Some(severity)),
             );
-            if let Some(remedy) = &finding.remedy {
-                page.field("", &format!("-> {remedy}"), Ink::Plain);
+            if let Some(remedy) = remedy(common, finding) {
+                page.field("", &format!("{ARROW}{remedy}"), Ink::Plain);
             }
         }
     }
@@ -84,6 +92,26 @@ fn list(page: &mut Page, checks: &Checks) {
         page.field(label, checked, Ink::Plain);
         label = "";
     }
+}
+
+/// The AWS CLI has to ask where this command has asked.
+fn remedy(common: &Common, finding: &Finding) -> Option<String> {
+    let given = [("--profile", &common.profile), ("--region", &common.region)];
+    let asked = |line: &str| {
+        let mut line = line.to_owned();
+        if is_command(&line) {
+            for (option, value) in given {
+                if let Some(value) = value
+                    && !line.contains(option)
+                {
+                    line.push_str(&format!(" {option} {value}"));
+                }
+            }
+        }
+        line
+    };
+    let lines = finding.remedy.as_ref()?.split('\n').map(asked);
+    Some(lines.collect::<Vec<_>>().join("\n"))
 }
 
 fn worst(findings: &[&Finding]) -> Option<Severity> {
@@ -100,21 +128,15 @@ fn ink(severity: Option<Severity>) -> Ink {
 
 /// `2 mistakes, 1 doubt`
 fn summary(findings: &[&Finding]) -> String {
-    let count = |severity| {
-        findings
-            .iter()
-            .filter(|one| one.severity == severity)
-            .count()
-    };
-    let counted = |severity, one: &str, many: &str| match count(severity) {
-        0 => None,
-        1 => Some(format!("1 {one}")),
-        number => Some(format!("{number} {many}")),
+    let of = |severity, one: &str, many: &str| {
+        let all = findings.iter().filter(|one| one.severity == severity);
+        let number = all.count();
+        (number > 0).then(|| counted(number, one, many))
     };
     let parts = [
-        counted(Severity::Wrong, "mistake", "mistakes"),
-        counted(Severity::Doubt, "doubt", "doubts"),
-        counted(Severity::NotKnown, "thing not known", "things not known"),
+        of(Severity::Wrong, "mistake", "mistakes"),
+        of(Severity::Doubt, "doubt", "doubts"),
+        of(Severity::NotKnown, "thing not known", "things not known"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     match parts.is_empty() {
@@ -123,14 +145,13 @@ fn summary(findings: &[&Finding]) -> String {
     }
 }
 
-fn to_json(stack: &Stack, of_stack: &Checks, pipelines: &[OfPipeline<'_>]) -> Value {
+fn to_json(
+    common: &Common,
+    stack: &Stack,
+    of_stack: &Checks,
+    pipelines: &[OfPipeline<'_>],
+) -> Value {
     let settings = &stack.started.settings;
-    let mode = match (stack.is_there, stack.started.extra.mode) {
-        (IsThere::NotYet, _) => "not deployed",
-        (IsThere::NotKnown, _) => "not known",
-        (IsThere::Yes, Mode::Deploy) => "deploy",
-        (IsThere::Yes, Mode::Observe) => "observe",
-    };
     let pipelines: Vec<Value> = pipelines
         .iter()
         .map(|(pipeline, service, checks)| {
@@ -138,7 +159,7 @@ fn to_json(stack: &Stack, of_stack: &Checks, pipelines: &[OfPipeline<'_>]) -> Va
                 "pipeline": pipeline.name,
                 "service": pipeline.place(),
                 "engine": service.engine.map(|engine| engine.to_string()),
-                "findings": findings(checks),
+                "findings": findings(common, checks),
                 "checked": checks.checked,
             })
         })
@@ -147,21 +168,21 @@ fn to_json(stack: &Stack, of_stack: &Checks, pipelines: &[OfPipeline<'_>]) -> Va
         "stack": settings.stack,
         "region": settings.topic.region(),
         "account": settings.topic.account(),
-        "mode": mode,
-        "findings": findings(of_stack),
+        "mode": stack.mode(),
+        "findings": findings(common, of_stack),
         "checked": of_stack.checked,
         "pipelines": pipelines,
         "beyond": BEYOND,
     })
 }
 
-fn findings(checks: &Checks) -> Vec<Value> {
+fn findings(common: &Common, checks: &Checks) -> Vec<Value> {
     let object = |one: &Finding| {
         json!({
             "subject": one.subject,
             "severity": one.severity.code(),
             "sentence": one.sentence,
-            "remedy": one.remedy,
+            "remedy": remedy(common, one),
         })
     };
     checks.findings.iter().map(object).collect()

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws::Kind;
 use futures_util::future::join_all;
 
+use rules::counted::counted;
 use rules::doctor::{self, Checks, Needs};
 use rules::engine::Engine;
 use rules::environment::Mode;
@@ -61,23 +62,15 @@ pub(super) async fn functions(account: &Account<'_>) -> Checks {
     }
     let answers = found.iter().take(hooks.len()).filter_map(|(name, read)| {
         let role = read.found()?.role.as_deref()?;
-        Some((role, answering(account, name)))
-    });
-    let checked = join_all(answers.map(async |(role, needs)| {
-        let mut checks = Checks::default();
-        let by = format!("a function of stack `{stack}`");
         let named = Named {
             role,
-            by,
+            by: format!("a function of stack `{stack}`"),
             service: "lambda.amazonaws.com",
             context: &[],
         };
-        roles::check(account, &mut checks, &named, &needs).await;
-        checks
-    }));
-    for of_role in checked.await {
-        checks.extend(of_role);
-    }
+        Some((named, answering(account, name)))
+    });
+    checks.extend(roles::check_each(account, answers).await);
     checks.checked(format!(
         "{} functions, the roles of {} hooks",
         names.len(),
@@ -155,9 +148,9 @@ pub(super) async fn parameters(account: &Account<'_>, services: &[OfService<'_>]
         (IsThere::Yes | IsThere::NotYet, Mode::Observe) => "it observes and deploys nothing",
     };
     checks.checked(format!(
-        "{} ({mode}), {} parameters",
+        "{} ({mode}), {}",
         facts.status,
-        facts.parameters.len()
+        counted(facts.parameters.len(), "parameter", "parameters")
     ));
     checks
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use aws::CallFailed;
 use rules::config::{HeaderValue, Pipeline, Traffic};
-use rules::doctor::{self, Checks, Leads, Read};
+use rules::counted::counted;
+use rules::doctor::{self, Checks, Leads};
 use rules::ecs::TrafficRule;
 use rules::listener_rule;
 use rules::names::ListenerArn;
@@ -40,27 +41,18 @@ pub(super) async fn named(
     through: Through,
     arn: &ListenerArn,
 ) -> Option<WithRules> {
-    match read(listener(account, arn).await) {
-        Read::Found(found) => Some(found),
-        Read::Absent => {
-            checks.wrong(
-                "listeners",
-                format!(
-                    "{named_by} names the {} `{arn}`, which does not exist",
-                    through.words()
-                ),
-                "name one of what `aws elbv2 describe-listeners` lists of the load balancer there",
-            );
-            None
-        }
-        Read::NotKnown(why) => {
-            checks.not_known(
-                "listeners",
-                &format!("the {} of {named_by} is not known: {why}", through.words()),
-            );
-            None
-        }
-    }
+    let what = format!("the {} of {named_by}", through.words());
+    let absent = || {
+        (
+            format!(
+                "{named_by} names the {} `{arn}`, which does not exist",
+                through.words()
+            ),
+            "name one of what `aws elbv2 describe-listeners` lists of the load balancer there"
+                .to_owned(),
+        )
+    };
+    read(listener(account, arn).await).or_tell(checks, "listeners", &what, absent)
 }
 
 /// The table of a gate, where the pipeline has requests in it.
@@ -97,8 +89,8 @@ pub(super) async fn requests(
         );
     }
     checks.checked(format!(
-        "{} requests through the {}",
-        traffic.requests.len(),
+        "{} through the {}",
+        counted(traffic.requests.len(), "request", "requests"),
         through.words()
     ));
     checks
@@ -116,24 +108,27 @@ pub(super) async fn rule(
     let listener = rule.listener()?;
     let found = named(account, checks, &named_by, through, &listener).await?;
     let rule = match rule {
-        TrafficRule::Rule(arn) => match read(account.elb.describe_rule(arn).await) {
-            Read::Found(rule) => rule,
-            Read::Absent => {
-                checks.wrong(
-                    "listeners",
-                    format!("{named_by} names the rule `{arn}` for its {}, which does not exist", through.words()),
-                    format!("aws elbv2 describe-rules --listener-arn {listener} --query Rules[].RuleArn lists them; name one in `AdvancedConfiguration`"),
-                );
-                return None;
-            }
-            Read::NotKnown(why) => {
-                checks.not_known(
-                    "listeners",
-                    &format!("a rule of {named_by} is not known: {why}"),
-                );
-                return None;
-            }
-        },
+        TrafficRule::Rule(arn) => {
+            let absent = || {
+                (
+                    format!(
+                        "{named_by} names the rule `{arn}` for its {}, which does not exist",
+                        through.words()
+                    ),
+                    format!(
+                        "name one of these in `AdvancedConfiguration`:\naws elbv2 describe-rules --listener-arn {listener} --query \
+                         'Rules[].RuleArn'"
+                    ),
+                )
+            };
+            let read = read(account.elb.describe_rule(arn).await);
+            read.or_tell(
+                checks,
+                "listeners",
+                &format!("a rule of {named_by}"),
+                absent,
+            )?
+        }
         TrafficRule::Listener(_) => listener_rule::default_of(&found.listener),
     };
     Some((found, rule))
@@ -175,7 +170,7 @@ pub(super) async fn secrets(account: &Account<'_>, pipeline: &Pipeline) -> Check
             Ok(false) => checks.wrong(
                 "secrets",
                 format!("a header of the requests of pipeline `{}` is filled from the secret `{secret}`, which does not exist", pipeline.name),
-                "aws secretsmanager create-secret, or correct `secret` of that header",
+                doctor::missing_secret(secret),
             ),
             Err(failed) => checks.not_known("secrets", &format!("whether the secret `{secret}` exists is not known: {}", why(&failed))),
         }

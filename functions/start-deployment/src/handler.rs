@@ -148,7 +148,8 @@ impl Handler {
             }
         }
         if failures.is_empty() {
-            Ok(json!({"pipelines": reports, "seen_before": covered.len()}))
+            let mode = started.extra.mode.as_str();
+            Ok(json!({"pipelines": reports, "seen_before": covered.len(), "mode": mode}))
         } else {
             Err(Failure::Pipelines(failures))
         }

@@ -1,6 +1,6 @@
 //! Events that a function failed on after all retries: the dead-letter queue keeps them with the error.
 
-use record::{DeadLetter, Record};
+use record::{DeadLetter, Record, counted};
 use serde_json::Value;
 
 use crate::claims::{self, expect, list};
@@ -64,7 +64,11 @@ fn requests<'a>(
         let found: Vec<String> = found
             .map(|letter| format!("{}: {}", letter.queue, letter.message))
             .collect();
-        format!("{} letters: {}", found.len(), list(&found))
+        format!(
+            "{}: {}",
+            counted(found.len(), "letter", "letters"),
+            list(&found)
+        )
     })?;
     let requests = letters.iter();
     Ok(requests

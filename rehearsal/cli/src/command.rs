@@ -28,8 +28,8 @@ use crate::binaries::FUNCTIONS;
 use crate::scenario::quoted;
 
 const AFTER_HELP: &str = "\
-The function binaries are built and started as Lambda starts them, against a local AWS that this program simulates. The
-load balancer on loopback, the tasks (processes of a sample service with a SQLite database) and a client that sends
+The function binaries are built and started as Lambda starts them, against a local AWS that this program simulates. The \
+load balancer on loopback, the tasks (processes of a sample service with a SQLite database) and a client that sends \
 requests to the production listener continuously are real. Waits of AWS pass at once.
 
 Examples:
@@ -56,12 +56,12 @@ Options may precede or follow a command's name; `cargo rehearse COMMAND --help` 
 Exit status:
   0  the run met all expectations of the scenario
   1  it did not, or the rehearsal could not be played
-  2  wrong usage: an option that the command does not take, an invalid pipelines, event or template file, a file that cannot be
+  2  wrong usage: an option that the command does not take, an invalid pipelines, event or template file, a file that cannot be \
      written; nothing was played";
 
 /// Rehearses a whole deployment on this machine: AWS is simulated, and the functions are the ones that ship.
 #[derive(Debug, Parser)]
-#[command(name = "rehearse", bin_name = "cargo rehearse", after_help = AFTER_HELP, version)]
+#[command(name = "rehearse", bin_name = "cargo rehearse", after_help = AFTER_HELP, version, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -173,12 +173,9 @@ impl Arguments {
         match &self.command {
             None => std::slice::from_ref(&self.playing.scenario),
             Some(Command::Crashes(crashing)) => &crashing.scenarios,
+            Some(Command::Serve(serving)) => serving.world.as_slice(),
             Some(
-                Command::Scale(_)
-                | Command::Serve(_)
-                | Command::Storm(_)
-                | Command::Check(_)
-                | Command::Report(_),
+                Command::Scale(_) | Command::Storm(_) | Command::Check(_) | Command::Report(_),
             ) => &[],
         }
     }

@@ -5,6 +5,7 @@
 
 mod table;
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -12,6 +13,7 @@ use futures_util::{StreamExt as _, stream};
 use local_aws::assumption::Assumptions;
 use local_aws::fault::{Fault, Planned, Point};
 use local_aws::iam::Removal;
+use record::counted;
 use serde::Serialize;
 
 use crate::command::crashing::Crashing;
@@ -30,6 +32,20 @@ const JOBS: usize = 6;
 /// How often a point that is not reached is played: the number of times that a function polls something that takes real
 /// time differs between plays.
 const PLAYS_AT_MOST: u32 = 3;
+
+/// What was asked for leaves no point to play.
+#[derive(Debug)]
+pub(crate) struct NothingToPlay;
+
+impl fmt::Display for NothingToPlay {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(
+            "no function makes such a call in these scenarios (hint: `--call` takes `ecs:RunTask`, `--function` a binary's name)",
+        )
+    }
+}
+
+impl std::error::Error for NothingToPlay {}
 
 /// The deviations from the scenarios, for all plays.
 pub(crate) struct Otherwise {
@@ -102,13 +118,11 @@ async fn all(
     };
     let trials = plays.trials(crashing, output).await?;
     if trials.is_empty() {
-        bail!(
-            "no function makes such a call in these scenarios (hint: `--call` takes `ecs:RunTask`, `--function` a binary's name)"
-        );
+        return Err(NothingToPlay.into());
     }
     output.text(&format!(
-        "{} plays, {} at a time and {} that mostly wait\n",
-        trials.len(),
+        "{}, {} at a time and {} that mostly wait\n",
+        counted(trials.len(), "play", "plays"),
         plays.jobs,
         WAITING * plays.jobs
     ));
@@ -191,7 +205,10 @@ impl Plays<'_> {
         let mut trials = Vec::new();
         for learned in learned {
             let (name, points) = learned?;
-            output.text(&format!("{name}: {} points", points.len()));
+            output.text(&format!(
+                "{name}: {}",
+                counted(points.len(), "point", "points")
+            ));
             for (point, fault) in points.iter().flat_map(|point| with_faults(point, crashing)) {
                 trials.push(Trial {
                     scenario: name.to_owned(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use local_aws::stacks::{Plan, PlannedService, Surroundings, TemplateFile, is_known};
+use record::counted;
 
 use crate::command::Playing;
 use crate::pipelines_file::PipelinesFile;
@@ -185,10 +186,7 @@ fn plan(files: &[TemplateFile], surroundings: &Surroundings) -> anyhow::Result<V
         let plan = match Plan::read(file, &surroundings) {
             Ok(plan) => plan,
             Err(problems) => {
-                let count = match problems.len() {
-                    1 => "a mistake".to_owned(),
-                    many => format!("{many} mistakes"),
-                };
+                let count = counted(problems.len(), "mistake", "mistakes");
                 let problems = problems.join("\n  ");
                 bail!(
                     "`{}` has {count}\n  {problems}\n(hint: docs/templates.md says what is read of templates)",

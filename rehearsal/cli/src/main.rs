@@ -4,6 +4,7 @@ mod binaries;
 mod command;
 mod crashes;
 mod gather;
+mod given;
 mod infrastructure;
 mod pipelines_file;
 mod play;
@@ -15,18 +16,15 @@ mod scenario;
 mod serve;
 mod storm;
 mod traffic;
+mod unknown;
 
-use std::ffi::OsString;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use local_aws::api::wire::Wire;
 use local_aws::fault::Planned;
-use local_aws::iam::Iam;
-use local_aws::program::Programs;
 use report::Colours;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,14 +37,15 @@ use crate::command::serving::Serving;
 use crate::command::shared::Build;
 use crate::command::storming::Storming;
 use crate::command::{Arguments, Command};
-use crate::crashes::Otherwise;
-use crate::pipelines_file::PipelinesFile;
+use crate::crashes::{NothingToPlay, Otherwise};
+use crate::given::{Given, variable};
 use crate::play::Paths;
 use crate::progress::Output;
 use crate::report_file::ReportFile;
 use crate::saved::Claims;
 use crate::scenario::setting::Mode;
-use crate::scenario::{Catalogue, EventFile, Golden, MessageFormat, Scenario};
+use crate::scenario::{Catalogue, Golden, Scenario};
+use crate::unknown::Beside;
 use record::Record;
 
 const WRONG_USAGE: u8 = 2;
@@ -136,8 +135,14 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
         return list(&catalogue);
     }
     if given.pipelines.is_none() {
+        let beside = match arguments.command {
+            None => Beside::Commands,
+            Some(_) => Beside::Nothing,
+        };
         for name in arguments.scenarios() {
-            catalogue.scenario(name).map_err(Ended::WrongUsage)?;
+            let known = unknown::check(name, &catalogue.names(), beside);
+            let read = known.and_then(|()| catalogue.scenario(name));
+            read.map_err(Ended::WrongUsage)?;
         }
     }
     let binaries = binaries(arguments.build(), &root).await?;
@@ -146,12 +151,18 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
         binaries,
         wire: arguments.wire().cloned(),
     };
-    check(arguments, &given, &paths).await?;
+    given
+        .check(arguments, &paths)
+        .await
+        .map_err(Ended::WrongUsage)?;
     let mut scenario = chosen(&play, arguments, &given, &catalogue).map_err(Ended::WrongUsage)?;
     infrastructure::put(stacks.as_ref(), &mut scenario, &output(arguments.json()));
     play_command(play, arguments, scenario, &catalogue, given.report, &paths)
         .await
-        .map_err(Ended::Failed)
+        .map_err(|error| match error.is::<NothingToPlay>() {
+            true => Ended::WrongUsage(error),
+            false => Ended::Failed(error),
+        })
 }
 
 /// Lists the scenarios, and reports the mistakes in files that could not be read.
@@ -201,70 +212,6 @@ fn show_record(shown: &Report, file: Option<ReportFile>) -> Result<ExitCode, End
         None => progress::print(page.trim_end()).context("print the page")?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Validates the arguments that need the template and the functions.
-async fn check(arguments: &Arguments, given: &Given, paths: &Paths) -> Result<(), Ended> {
-    let without = arguments.otherwise().without;
-    if given.pipelines.is_none() && without.is_empty() {
-        return Ok(());
-    }
-    let file = given.pipelines.as_ref().map(|file| file.path.as_path());
-    let file = file.unwrap_or(Path::new("config/pipelines.toml"));
-    let template = play::template(
-        paths,
-        MessageFormat::Json,
-        Mode::Deploy,
-        None,
-        "",
-        &play::published::everywhere(),
-        file,
-    )?;
-    Iam::new(template.principals.clone(), &without)
-        .context("correct `--without`")
-        .map_err(Ended::WrongUsage)?;
-    if let Some(file) = &given.pipelines {
-        file.check(&template).await.map_err(Ended::WrongUsage)?;
-    }
-    Ok(())
-}
-
-/// The files in the arguments: readable input, and writable output.
-struct Given {
-    pipelines: Option<PipelinesFile>,
-    programs: Programs,
-    event: Option<EventFile>,
-    report: Option<ReportFile>,
-}
-
-impl Given {
-    fn read(arguments: &Arguments) -> anyhow::Result<Given> {
-        let playing = &arguments.playing;
-        let pipelines = arguments.pipelines().map(|file| PipelinesFile::read(file));
-        let pipelines = pipelines.transpose()?;
-        if pipelines.is_some() && arguments.command.is_none() {
-            scenario::custom_pipelines::check_name(&playing.scenario)?;
-        }
-        let event = playing.event.as_deref().map(event_file).transpose()?;
-        let report = arguments.report().map(|file| ReportFile::open(file));
-        let report = report.transpose()?;
-        if let Some(wire) = arguments.wire() {
-            Wire::check_file(wire).context("correct `--wire`")?;
-        }
-        let programs = arguments.programs().read(variable)?;
-        Ok(Given {
-            pipelines,
-            programs,
-            event,
-            report,
-        })
-    }
-}
-
-fn event_file(file: &Path) -> anyhow::Result<EventFile> {
-    let in_file = || format!("read the event in `{}`", file.display());
-    let text = std::fs::read_to_string(file).with_context(in_file)?;
-    EventFile::parse(&text).with_context(in_file)
 }
 
 /// A command that needs a world: all but `check` and `report`.
@@ -488,10 +435,4 @@ fn output(json: bool) -> Output {
     } else {
         Output::new(Box::new(stdout()), colours(stdout().is_terminal()))
     }
-}
-
-fn variable(name: &str) -> Option<OsString> {
-    std::env::vars_os()
-        .find(|(variable, _)| variable == name)
-        .map(|(_, value)| value)
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use local_aws::lambda::{self, Answer};
 use local_aws::template::Template;
+use record::counted;
 use serde_json::Value;
 
 /// The function that validates the file: in AWS, it is the first to read it, too.
@@ -86,10 +87,7 @@ impl PipelinesFile {
             .collect();
         mistakes.sort_by_key(|mistake| in_order(mistake));
         mistakes.dedup();
-        let count = match mistakes.len() {
-            1 => "a mistake".to_owned(),
-            many => format!("{many} mistakes"),
-        };
+        let count = counted(mistakes.len(), "mistake", "mistakes");
         let (file, lines) = (self.given.display(), mistakes.join("\n  "));
         format!("`{file}` has {count}\n  {lines}")
     }

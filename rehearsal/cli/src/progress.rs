@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::SystemTime;
 
 use local_aws::timeline::Entry;
-use record::{Record, Seen};
+use record::{Record, Seen, counted};
 use report::{Colours, Line};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -92,9 +92,10 @@ pub(crate) async fn watch(
                     output.line(&line);
                 }
             }
-            Err(RecvError::Lagged(missed)) => {
-                output.text(&format!("({missed} entries went by too fast)"))
-            }
+            Err(RecvError::Lagged(missed)) => output.text(&format!(
+                "({} went by too fast)",
+                counted(missed, "entry", "entries")
+            )),
             Err(RecvError::Closed) => return,
         }
     }

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use futures_util::StreamExt;
 use futures_util::stream;
-use record::Violation;
+use record::{Violation, counted};
 use serde::Serialize;
 
 use self::plan::Plan;
@@ -124,7 +124,11 @@ async fn many(
         storms.push(storm);
         if told_at.elapsed() >= TOLD_EVERY {
             told_at = Instant::now();
-            output.text(&format!("{} of {all} storms", storms.len()));
+            output.text(&format!(
+                "{} of {}",
+                storms.len(),
+                counted(all, "storm", "storms")
+            ));
         }
     }
     storms.sort_by_key(|storm| storm.seed);
@@ -213,13 +217,20 @@ fn in_short(summary: &Summary) -> String {
     let failed = storms.iter().filter(|storm| storm.failed()).count();
     let sum = |of: fn(&Storm) -> u64| storms.iter().map(of).sum::<u64>();
     format!(
-        "{} storms, {failed} with violations: {} deployments, {} faults of calls, {} requests to production, {} hours of \
-         simulated time, in {:.0} s ({:.0} storms a minute)",
-        storms.len(),
-        storms.iter().map(|storm| storm.deployments).sum::<usize>(),
-        storms.iter().map(|storm| storm.faults).sum::<usize>(),
-        sum(|storm| storm.requests),
-        sum(|storm| storm.simulated_seconds) / 3600,
+        "{}, {failed} with violations: {}, {} of calls, {} to production, {} of simulated time, in {:.0} s ({:.0} a minute)",
+        counted(storms.len(), "storm", "storms"),
+        counted(
+            storms.iter().map(|storm| storm.deployments).sum::<usize>(),
+            "deployment",
+            "deployments"
+        ),
+        counted(
+            storms.iter().map(|storm| storm.faults).sum::<usize>(),
+            "fault",
+            "faults"
+        ),
+        counted(sum(|storm| storm.requests), "request", "requests"),
+        counted(sum(|storm| storm.simulated_seconds) / 3600, "hour", "hours"),
         summary.real_seconds,
         summary.storms_a_minute,
     )

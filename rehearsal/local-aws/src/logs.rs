@@ -3,6 +3,7 @@
 pub mod filter;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -61,11 +62,15 @@ impl Logs {
         self.keeps_latest.store(true, Ordering::Relaxed);
     }
 
-    /// Creates a group before anything is written to it.
-    pub fn create_group(&self, group: &str, at: SystemTime) {
-        self.lock()
-            .entry(group.to_owned())
-            .or_insert_with(|| LogGroup::new(at));
+    /// Creates a group before anything is written to it, unless it exists. Whether it was created.
+    pub fn create_group(&self, group: &str, at: SystemTime) -> bool {
+        match self.lock().entry(group.to_owned()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(vacant) => {
+                vacant.insert(LogGroup::new(at));
+                true
+            }
+        }
     }
 
     pub fn groups(&self) -> BTreeMap<String, LogGroup> {

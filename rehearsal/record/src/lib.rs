@@ -3,6 +3,7 @@
 //! Plain data. The code that gathers it redacts its secrets; the code that reads it needs no other source.
 
 mod bus_event;
+mod counted;
 mod decision;
 mod deployment;
 mod function;
@@ -23,6 +24,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 pub use bus_event::BusEvent;
+pub use counted::counted;
 pub use decision::Decision;
 pub use deployment::{
     By, Deployment, End, Ending, Engine, HookAnswer, HookCall, LifecycleEvent, PipelineImage,

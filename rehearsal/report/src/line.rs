@@ -259,7 +259,7 @@ fn shifted(event: &timeline::Event) -> Option<Parts> {
 
 fn skipped(skipped: Duration) -> Option<Parts> {
     let worth_a_line = skipped >= Duration::from_secs(5);
-    worth_a_line.then(|| part("", format!("… {} pass …", duration(skipped)), Tone::Faint))
+    worth_a_line.then(|| part("", format!("({} later)", duration(skipped)), Tone::Faint))
 }
 
 fn revision(arn: &str, images: &[(String, String)]) -> String {

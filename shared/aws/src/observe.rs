@@ -30,7 +30,7 @@ use time::UtcDateTime;
 use tokio::try_join;
 
 use crate::codedeploy::CodeDeploy;
-use crate::ecr::{Ecr, Place};
+use crate::ecr::{Ecr, Place, Pointed};
 use crate::ecs::Ecs;
 use crate::iam::Iam;
 use crate::scheduler::Scheduler;
@@ -105,6 +105,8 @@ struct OfEcs {
 struct FoundCandidate<'a> {
     reconciliation: &'a Reconciliation<'a>,
     candidate: Option<Candidate>,
+    /// What is said where there is none.
+    missing: String,
     asked_at: Option<UtcDateTime>,
 }
 
@@ -322,6 +324,7 @@ impl Observer {
         let FoundCandidate {
             reconciliation,
             candidate,
+            missing,
             asked_at,
         } = found;
         let pipeline = reconciliation.pipeline;
@@ -335,6 +338,7 @@ impl Observer {
             asked_by: reconciliation.asked_by,
             force: reconciliation.force,
             candidate,
+            missing,
             running,
             service: Running {
                 revision: revision.clone(),
@@ -449,11 +453,7 @@ impl Observer {
         let candidates = join_all(candidates).await;
         for (reconciliation, candidate) in reconciliations.iter().zip(candidates) {
             match candidate {
-                Ok((candidate, asked_at)) => found.candidates.push(FoundCandidate {
-                    reconciliation,
-                    candidate,
-                    asked_at,
-                }),
+                Ok(one) => found.candidates.push(one),
                 Err(failed) if failed.is_transient() || reconciliations.len() == 1 => {
                     return Err(failed);
                 }
@@ -468,26 +468,32 @@ impl Observer {
     /// # Errors
     /// The call failed.
     pub async fn due(&self, pipeline: &Pipeline) -> Result<Option<Candidate>, CallFailed> {
-        let (candidate, _) = self.candidate(&reconcile::routine(pipeline)).await?;
-        Ok(candidate)
+        let routine = reconcile::routine(pipeline);
+        Ok(self.candidate(&routine).await?.candidate)
     }
 
     /// The candidate, and when ECR was asked for it.
-    async fn candidate(
+    async fn candidate<'a>(
         &self,
-        reconciliation: &Reconciliation<'_>,
-    ) -> Result<(Option<Candidate>, Option<UtcDateTime>), CallFailed> {
+        reconciliation: &'a Reconciliation<'a>,
+    ) -> Result<FoundCandidate<'a>, CallFailed> {
         let place = Place::of(reconciliation.pipeline);
-        let pointed = match &reconciliation.search {
-            Search::Tag(tag) => self.ecr.describe_image_by_tag(place, tag).await?,
-            Search::Digest(digest) => self.ecr.describe_image_by_digest(place, digest).await?,
-            Search::All => {
-                let (found, asked_at) = self.ecr.describe_tagged_images(place).await?;
-                return Ok((reconciliation.candidate(&found, asked_at), asked_at));
-            }
+        let one = |pointed: Pointed| (Vec::from_iter(pointed.image), pointed.asked_at);
+        let (found, asked_at): (Vec<ImageDetail>, _) = match &reconciliation.search {
+            Search::Tag(tag) => one(self.ecr.describe_image_by_tag(place, tag).await?),
+            Search::Digest(digest) => one(self.ecr.describe_image_by_digest(place, digest).await?),
+            Search::All => self.ecr.describe_tagged_images(place).await?,
         };
-        let found: Vec<ImageDetail> = pointed.image.into_iter().collect();
-        let candidate = reconciliation.candidate(&found, pointed.asked_at);
-        Ok((candidate, pointed.asked_at))
+        let candidate = reconciliation.candidate(&found, asked_at);
+        let missing = match &candidate {
+            Some(_) => String::new(),
+            None => reconciliation.missing(&found),
+        };
+        Ok(FoundCandidate {
+            reconciliation,
+            candidate,
+            missing,
+            asked_at,
+        })
     }
 }

@@ -29,6 +29,6 @@ pub use pipeline::{
 };
 pub use revision::{LogGroup, log_groups, role_names, wanted_platform};
 pub use roles::{Needs, Simulated, role};
-pub use secret::{Secret, secrets};
+pub use secret::{Secret, missing_secret, secrets};
 pub use stack::{StackFacts, cover, open_parameters, status};
 pub use traffic::{Leads, gate_address, requests_reach};

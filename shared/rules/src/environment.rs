@@ -102,6 +102,16 @@ pub enum Mode {
     Deploy,
 }
 
+impl Mode {
+    /// Its value of the template's parameter.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Observe => "observe",
+        }
+    }
+}
+
 impl FromStr for Mode {
     type Err = String;
 

@@ -5,6 +5,7 @@
 
 pub mod codedeploy;
 pub mod config;
+pub mod counted;
 pub mod covered;
 mod culprit;
 pub mod doctor;

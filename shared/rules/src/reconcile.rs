@@ -1,6 +1,7 @@
 //! Which pipelines an event concerns, and how each finds its candidate.
 
 mod advice;
+mod candidate;
 
 use time::UtcDateTime;
 
@@ -8,7 +9,7 @@ use crate::config::{Config, Pipeline};
 use crate::events::{Origin, Request, StartEvent, Subject, UnreadableEvent, Wanted, Way};
 use crate::names::{Digest, Image, Repository, Tag, shortened};
 use crate::observed::ImageDetail;
-use crate::start::{AskedBy, Candidate, Chosen, Force, Member, Observed, Rank, Skip};
+use crate::start::{AskedBy, Candidate, Force, Member, Observed, Rank, Skip};
 use crate::tag_rule::TagRule;
 
 /// One pipeline to reconcile.
@@ -70,11 +71,14 @@ pub enum Concerned<'a> {
     None(String),
 }
 
+/// How a request is refused that names a pipeline that is not configured: for who sent it, wrong usage.
+pub const NO_SUCH_PIPELINE: &str = "no pipeline is named";
+
 /// An event that concerns a pipeline, or says so, and of which nothing can be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NothingToDo {
     /// A request for a pipeline that is not configured.
-    #[error("no pipeline is named `{given}`, expected one of {expected}")]
+    #[error("{NO_SUCH_PIPELINE} `{given}`, expected one of {expected}")]
     NoSuchPipeline {
         /// What was given.
         given: String,
@@ -434,65 +438,6 @@ impl Reconciliation<'_> {
             digest: digest.clone(),
             tag,
         })
-    }
-
-    /// The candidate among the images that the search found at `asked_at`. Anything but a container image (a chart, a
-    /// signature) is none, even under a tag that the pipeline follows.
-    ///
-    /// A request is an order of the moment at which it is made; a routine reconciliation knows only the push.
-    pub fn candidate(
-        &self,
-        found: &[ImageDetail],
-        asked_at: Option<UtcDateTime>,
-    ) -> Option<Candidate> {
-        let first = || found.first().filter(|image| image.is_runnable());
-        let (detail, tag) = match &self.search {
-            Search::All => {
-                let (detail, tag) = self.pipeline.tag.choose(found)?;
-                (detail, Some(tag.clone()))
-            }
-            Search::Tag(tag) => {
-                let detail = first()?;
-                (detail, self.highest(detail).or(Some(tag)).cloned())
-            }
-            Search::Digest(_) => {
-                let detail = first()?;
-                let mut tags = detail.tags.iter();
-                let followed = tags.find(|tag| self.pipeline.tag.matches(tag));
-                let by = self.highest(detail).or(followed);
-                (detail, by.or(detail.tags.first()).cloned())
-            }
-        };
-        let ordered_at = match self.cause {
-            Cause::Request => asked_at,
-            Cause::Push(_) | Cause::Routine => self.event_at,
-        };
-        let image = Image {
-            repository: self.pipeline.repository.clone(),
-            digest: detail.digest.clone(),
-            tag,
-        };
-        Some(Candidate {
-            image,
-            detail: detail.clone(),
-            ordered_at: ordered_at.map_or(detail.pushed_at, |at| at.max(detail.pushed_at)),
-            chosen: match (&self.search, &self.pipeline.tag) {
-                (Search::All, _) | (Search::Tag(_), TagRule::Exact(_)) => Chosen::First,
-                (Search::Tag(_) | Search::Digest(_), _) => Chosen::Named,
-            },
-        })
-    }
-
-    /// The highest version of an image, by whichever of its tags or its digest it was found: what a deployment's
-    /// description says of it later is that. By a lower one it would seem untried by a rule over all tags.
-    fn highest<'i>(&self, detail: &'i ImageDetail) -> Option<&'i Tag> {
-        match &self.pipeline.tag {
-            rule @ TagRule::Semver(_) => {
-                let (_, tag) = rule.choose(std::slice::from_ref(detail))?;
-                Some(tag)
-            }
-            TagRule::Exact(_) | TagRule::Glob(_) | TagRule::Regex(_) => None,
-        }
     }
 }
 

@@ -79,8 +79,8 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Result<Decision, Need
 /// The same where no migrated revision waits for its deployment.
 fn decide_now(pipeline: &Pipeline, observed: &Observed) -> Result<Decision, Need> {
     let Some(candidate) = &observed.candidate else {
-        let reason = nothing_found(pipeline, observed);
-        return Ok(Decision::Skip(Skip::NoMatchingImage(reason)));
+        let missing = observed.missing.clone();
+        return Ok(Decision::Skip(Skip::NoMatchingImage(missing)));
     };
     let image = &candidate.image;
     let Running { tasks, active, .. } = &observed.service;
@@ -125,21 +125,6 @@ fn is_forced(observed: &Observed) -> bool {
         AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => {
             observed.force == Force::Yes
         }
-    }
-}
-
-fn nothing_found(pipeline: &Pipeline, observed: &Observed) -> String {
-    let repository = &pipeline.repository;
-    match observed.asked_by {
-        AskedBy::Event | AskedBy::Person => {
-            format!(
-                "no container image in `{repository}` matches `{}`",
-                pipeline.tag
-            )
-        }
-        AskedBy::PersonForThisImage | AskedBy::Rollback => format!(
-            "`{repository}` has no container image with the tag or digest that was asked for"
-        ),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod local;
+mod usage;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -25,7 +26,9 @@ fn fits_80_columns(text: &str) {
         let is_wide = line.chars().count() > 80 && !has_a_long_word(line);
         let is_of_an_error = ["error: ", "  at `", "note: ", "{"];
         let is_of_an_error = is_of_an_error.iter().any(|start| line.starts_with(start));
-        assert!(!is_wide || is_of_an_error, "{line}");
+        // A command that is broken cannot be pasted.
+        let is_command = line.trim_start_matches([' ', '-', '>']).starts_with("aws ");
+        assert!(!is_wide || is_of_an_error || is_command, "{line}");
     }
 }
 
@@ -122,6 +125,52 @@ fn a_stack_that_observes_says_what_it_would_deploy() {
     let text = local.transcript(&["status", "deploy shop-web --tag next --wait"]);
     insta::assert_snapshot!("the_stack_observes", text);
     fits_80_columns(&text);
+    // It is the first thing that is said, whatever else is, and programs read it in the answer.
+    for line in [
+        "deploy shop-web --tag next",
+        "deploy shop-web",
+        "rollback shop-web --tag next",
+    ] {
+        let printed = local.run(line);
+        let first = "stack greenlight only observes, and starts nothing; with `Mode=deploy`:";
+        assert_eq!(printed.stdout.lines().next(), Some(first), "{line}");
+    }
+    let answer = local.run("deploy shop-web --tag next --json").stdout;
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["mode"], "observe", "{answer}");
+}
+
+/// The command to paste is the dry run's own, whole lines of it.
+#[test]
+fn a_plan_says_what_moves_a_service_to_ecs() {
+    let local = Local::start(&[]);
+    let programs = local.run("plan shop-web --json").stdout;
+    let programs: Value = serde_json::from_str(&programs).unwrap();
+    let moving = &programs["pipelines"][0]["moving_to_ecs"];
+    let command = moving["command"].as_str().unwrap();
+    let people = local.run("plan shop-web --moving-to-ecs");
+    assert!(
+        people.stdout.contains(&format!("\n\n{command}\n\n")),
+        "{}",
+        people.stdout
+    );
+    assert!(command.contains("aws ecs update-service"), "{command}");
+    // This pipeline has a hook that only CodeDeploy calls.
+    assert!(
+        people.stdout.contains("\n  lost       "),
+        "{}",
+        people.stdout
+    );
+    assert!(
+        people.stdout.contains("`hooks.BeforeAllowTraffic`"),
+        "{}",
+        people.stdout
+    );
+    let without = local.run("plan shop-web").stdout;
+    assert!(!without.contains("update-service"), "{without}");
+    let of_ecs = Local::of("native-canary").run("plan shop-web --moving-to-ecs");
+    let already = "shop-web: not to be moved to ECS: it is deployed by ECS canary already";
+    assert!(of_ecs.stdout.contains(already), "{}", of_ecs.stdout);
 }
 
 #[test]
@@ -136,6 +185,7 @@ fn what_cannot_be_done_is_said_with_what_to_do() {
     );
     let text = local.transcript(&[
         "plan nope",
+        "plan shop-wbe",
         "deploy nope",
         "deploy nope --wait",
         "--stack other deploy shop-web",

@@ -38,8 +38,12 @@ fn a_wrong_scenario_is_refused_and_a_good_one_beside_it_is_played() {
             "rehearsal/catalogue/theme/wrong.toml:4: `sail away` is not a step",
         ),
         (
+            "qiuet",
+            "`qiuet` is neither a scenario nor a command; did you mean `quiet`? (hint: `cargo rehearse --list` lists",
+        ),
+        (
             "louder",
-            "`louder` is not a scenario, expected one of `quiet`, `wrong`",
+            "`louder` is neither a scenario nor a command (hint: ",
         ),
     ] {
         let output = rehearse(&[name, "--root", root]);

@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use record::{By, Deployment, Ending, Engine, Revision};
+use record::{By, Deployment, Ending, Engine, Revision, counted};
 
 use super::facts::{Facts, Pipeline, short};
 use super::rule::Rule;
@@ -198,8 +198,8 @@ fn needless(facts: &Facts<'_>) -> Vec<String> {
             let digests: Vec<&str> = digests.iter().map(|digest| short(digest)).collect();
             let arns: Vec<&str> = revisions.iter().map(|found| found.arn.as_str()).collect();
             format!(
-                "{} revisions of `{family}` with {} were registered and never deployed: {}",
-                arns.len(),
+                "registered and never deployed: {} of `{family}` with {}: {}",
+                counted(arns.len(), "revision", "revisions"),
                 digests.join(", "),
                 arns.join(", ")
             )

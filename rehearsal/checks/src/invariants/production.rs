@@ -3,7 +3,7 @@
 //! Failures of a version that no check of its pipeline covers do not count: production runs it because it was deployed,
 //! and leaves it through an alarm or a person.
 
-use record::{Answer, Answers};
+use record::{Answer, Answers, counted};
 
 use super::facts::Facts;
 
@@ -32,9 +32,9 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
         (!failures.is_empty()).then(|| {
             let first = &failures[..failures.len().min(TOLD_AT_MOST)];
             format!(
-                "{} of {} requests to `{service}` failed: {}",
+                "{} of {} to `{service}` failed: {}",
                 failures.len(),
-                answers.count(),
+                counted(answers.count(), "request", "requests"),
                 first.join("; ")
             )
         })

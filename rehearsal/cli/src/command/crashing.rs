@@ -8,9 +8,9 @@ use crate::binaries::FUNCTIONS;
 use crate::scenario::quoted;
 
 pub(crate) const AFTER_HELP: &str = "\
-Each scenario is played once to find its points: every call that a function makes to AWS, identified by the function,
+Each scenario is played once to find its points: every call that a function makes to AWS, identified by the function, \
 the operation, and the number of the call. Then it is played again for each point and each fault, without any other fault:
-Lambda and EventBridge retry failed events, as they do in AWS. At the end of each play the eight invariants must hold.
+Lambda and EventBridge retry failed events, as they do in AWS. At the end of each play the eight invariants must hold. \
 A script that waits for a moment that can no longer come is cut short.
 
 Faults:

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 pub(crate) const AFTER_CHECK: &str = "\
-A scenario prints a record with `--json`. Nothing is built or played: the record alone is judged by the eight
-invariants, and by the claims of its scenario if `--list` has it with the same claims. Other claims, such as those of
+A scenario prints a record with `--json`. Nothing is built or played: the record alone is judged by the eight \
+invariants, and by the claims of its scenario if `--list` has it with the same claims. Other claims, such as those of \
 custom pipelines, keep their verdicts. Invariants that the scenario excused stay excused.
 
 Examples:
@@ -19,7 +19,7 @@ Exit status:
   2  wrong usage: a file that cannot be read, or that is not a record";
 
 pub(crate) const AFTER_REPORT: &str = "\
-A scenario prints a record with `--json`. Nothing is built or played: the page is the one that `--report` would have
+A scenario prints a record with `--json`. Nothing is built or played: the page is the one that `--report` would have \
 written during the run.
 
 Examples:

@@ -5,7 +5,7 @@ use clap::value_parser;
 use super::shared::{Build, Otherwise, Recording};
 
 pub(crate) const AFTER_HELP: &str = "\
-Every service runs one task, a process of the sample service, and a second one while it is deployed. Two hundred services
+Every service runs one task, a process of the sample service, and a second one while it is deployed. Two hundred services \
 need some four gigabytes and, on two processors, a quarter of an hour: a function's waits take real time.
 
 Examples:

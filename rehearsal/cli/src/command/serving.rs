@@ -14,7 +14,7 @@ use super::shared::{Build, CustomPipelines, Otherwise, Recording};
 const PORT: u16 = 4700;
 
 pub(crate) const AFTER_HELP: &str = "\
-Prints the environment variables for other programs, and `ready` when the local AWS is. Waits of AWS pass at once,
+Prints the environment variables for other programs, and `ready` when the local AWS is. Waits of AWS pass at once, \
 unless `--real-time` is given. Listens only on loopback; Ctrl-C or SIGTERM ends it.
 
 Examples:

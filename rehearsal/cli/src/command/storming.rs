@@ -10,9 +10,9 @@ use anyhow::{Context as _, ensure};
 use super::shared::Build;
 
 pub(crate) const AFTER_HELP: &str = "\
-A storm is drawn from its seed: pipelines, pushes, tag moves, broken and slow versions, alarms; people who stop,
-continue and send requests; events that are lost, late, duplicated or refused; calls to AWS that kill the function, fail
-or go unanswered. Then the faults end, hourly reconciliations run, and the eight invariants must hold. A replayed seed
+A storm is drawn from its seed: pipelines, pushes, tag moves, broken and slow versions, alarms; people who stop, \
+continue and send requests; events that are lost, late, duplicated or refused; calls to AWS that kill the function, fail \
+or go unanswered. Then the faults end, hourly reconciliations run, and the eight invariants must hold. A replayed seed \
 goes the same way, nearly always to the last call; equal fingerprints, which are printed, confirm it.
 
 Examples:

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use local_aws::fault::Fault;
+use record::counted;
 
 use super::{Outcome, Verdict, is_untried};
 
@@ -144,10 +145,10 @@ fn totals(outcomes: &[Outcome]) -> String {
     points.sort_unstable();
     points.dedup();
     format!(
-        "{} points, {} plays: {held} held, {violated} violated an invariant, {broken_off} broken off, \
-         {not_reached} not reached; {cut_short} scripts cut short",
-        points.len(),
-        outcomes.len()
+        "{}, {}: {held} held, {violated} violated an invariant, {broken_off} broken off, {not_reached} not reached; {} cut short",
+        counted(points.len(), "point", "points"),
+        counted(outcomes.len(), "play", "plays"),
+        counted(cut_short, "script", "scripts")
     )
 }
 

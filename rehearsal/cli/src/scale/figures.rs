@@ -9,7 +9,7 @@ use local_aws::api::throttle::Bucket;
 use local_aws::lambda::{Answer, Invocation};
 use local_aws::timeline::{self, ListenerKind};
 use local_aws::world::{AwsCall, World};
-use record::Seen;
+use record::{Seen, counted};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -145,6 +145,7 @@ impl Figures {
             ..
         } = self;
         let share = 100.0 * self.seconds / bound.seconds;
+        let services = counted(self.services, "service", "services");
         let decisions: Vec<String> = invocations
             .decisions
             .iter()
@@ -152,26 +153,26 @@ impl Figures {
             .collect();
         format!(
             "\ntime         {:.0} s of simulated time from the first push until production of every service runs the newest image, {share:.0} % of the bound\n\
-             bound        {:.0} s: {:.0} s of pushes, {:.0} s until the bucket of {REGISTER} has a token for each of {} \
-             services, {:.0} s until the quickest deployment shifts production\n\
-             deployments  {} of {} services, at most {} of one service; {} revisions registered, at most {} concurrent starts\n\
+             bound        {:.0} s: {:.0} s of pushes, {:.0} s until the bucket of {REGISTER} has a token for each of {}, \
+             {:.0} s until the quickest deployment shifts production\n\
+             deployments  {} of {}, at most {} of one service; {} registered, at most {}\n\
              calls        {} by all functions; of start-deployment {}, {} needed, {} unneeded; {} throttled\n\
              invocations  {} of all functions; of start-deployment {}, {} without a call, {} failed, the longest {:.0} s\n\
-             reconciled   {} pipelines in total: {}\n\
+             reconciled   {} in total: {}\n\
              memory       at most {} MB of {} MB, including the program's pages\n\
-             production   {} requests, {} failed\n\
+             production   {}, {} failed\n\
              real time    {:.0} s\n",
             self.seconds,
             bound.seconds,
             bound.pushing_seconds,
             bound.registering_seconds,
-            self.services,
+            services,
             bound.deployment_seconds,
             self.deployments,
-            self.services,
+            services,
             self.most_deployments_of_a_service,
-            self.revisions,
-            self.starts_at_once,
+            counted(self.revisions, "revision", "revisions"),
+            counted(self.starts_at_once, "concurrent start", "concurrent starts"),
             calls.total,
             calls.of_start_deployment,
             calls.needed,
@@ -182,11 +183,11 @@ impl Figures {
             invocations.without_a_look,
             invocations.failed,
             invocations.longest_seconds,
-            invocations.looks,
+            counted(invocations.looks, "pipeline", "pipelines"),
             decisions.join(", "),
             invocations.megabytes_at_most,
             invocations.megabytes_allowed,
-            self.production_requests,
+            counted(self.production_requests, "request", "requests"),
             self.production_failed,
             self.real_seconds,
         )

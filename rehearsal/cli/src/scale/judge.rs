@@ -2,7 +2,7 @@
 
 use local_aws::ecs::service::TaskSetStatus;
 use local_aws::world::World;
-use record::Seen;
+use record::{Seen, counted};
 
 use super::figures::Figures;
 
@@ -24,9 +24,9 @@ pub(super) fn problems(
         }
         if seen.failed > 0 {
             problems.push(format!(
-                "`{service}` failed {} of {} requests: {}",
+                "`{service}` failed {} of {}: {}",
                 seen.failed,
-                seen.requests,
+                counted(seen.requests, "request", "requests"),
                 seen.failures.join("; ")
             ));
         }
@@ -46,8 +46,8 @@ pub(super) fn problems(
     }
     if figures.dead_letters > 0 {
         problems.push(format!(
-            "{} events were given up, expected none",
-            figures.dead_letters
+            "given up: {}, expected none",
+            counted(figures.dead_letters, "event", "events")
         ));
     }
     problems

@@ -17,7 +17,7 @@ use futures_util::future::join_all;
 use local_aws::ecr::ImageSettings;
 use local_aws::timeline::ListenerKind;
 use local_aws::world::World;
-use record::Seen;
+use record::{Seen, counted};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 
@@ -55,8 +55,10 @@ pub(crate) async fn play(
     let data = Data::new()?;
     let mut interrupted = pin!(interrupted);
     output.text(&format!(
-        "scale: {} services follow one base image, which is pushed {} times within {} s\n",
-        size.services, size.pushes, size.within
+        "scale: {} on one base image, which is pushed {} within {} s\n",
+        counted(size.services, "service", "services"),
+        counted(size.pushes, "time", "times"),
+        size.within
     ));
     let started = Instant::now();
     let burst = tokio::select! {
@@ -195,12 +197,16 @@ async fn tell(world: &World, output: &Output) -> Infallible {
             .filter(|deployment| deployment.status == "Succeeded");
         let passed = world.clock.now().duration_since(start).unwrap_or_default();
         output.text(&format!(
-            "{:>5} s  {} deployments begun, {} succeeded; {} invocations, {} calls",
+            "{:>5} s  {} begun, {} succeeded; {}, {}",
             passed.as_secs(),
-            deployments.len(),
+            counted(deployments.len(), "deployment", "deployments"),
             over.count(),
-            world.lambda.invocations().len(),
-            world.calls().len(),
+            counted(
+                world.lambda.invocations().len(),
+                "invocation",
+                "invocations"
+            ),
+            counted(world.calls().len(), "call", "calls"),
         ));
     }
 }

@@ -15,7 +15,7 @@ use local_aws::ecr::ImageSettings;
 use local_aws::ecs::container::MIGRATION;
 use local_aws::identity::sha256_hex;
 use local_aws::world::ServiceSettings;
-use record::{Message, Record};
+use record::{Message, Record, counted};
 use serde_json::json;
 
 use crate::scenario::setting::{self, BLUE, GREEN, Service, Setting};
@@ -397,7 +397,8 @@ fn told(services: usize, pipelines: usize, outcome: Outcome) -> Expectation {
     let claim = match services {
         0 => "the file names a pipeline".to_owned(),
         _ if pipelines > services => format!(
-            "messages to each of the {pipelines} pipelines of {services} service(s), a gate's once a service: {}",
+            "messages to each of the {pipelines} pipelines of {}, a gate's once a service: {}",
+            counted(services, "service", "services"),
             outcomes.join(", ")
         ),
         1 => format!("messages: {}", outcomes.join(", ")),

@@ -5,6 +5,7 @@ use crate::axis::Kind;
 use crate::format::clock;
 use crate::markup::element;
 use crate::story::{Listener, Request, Weights};
+use record::counted;
 
 /// A strip that shows the weights.
 const STRIP_TOP: f64 = 6.0;
@@ -30,7 +31,7 @@ pub(super) fn production(paper: &Paper, name: String, listener: &Listener) -> La
     lane.title(14.0, name);
     lane.name(COLUMNS_TOP + 12.0, "share of answers");
     let (requests, failed) = listener.count();
-    lane.name(COLUMNS_TOP + 27.0, format!("{requests} requests"));
+    lane.name(COLUMNS_TOP + 27.0, counted(requests, "request", "requests"));
     lane.failures(COLUMNS_TOP + 42.0, failed, format!("{failed} failed"));
     strip(paper, &mut lane, &listener.weights);
     for part in [0.0, 0.5, 1.0] {
@@ -60,8 +61,8 @@ pub(super) fn test(paper: &Paper, name: String, listener: &Listener) -> Lane {
     let dots = u8::try_from(highest.unwrap_or(0)).map_or(0.0, f64::from) * DOT;
     let bottom = STRIP_TEXT + 14.0 + dots.max(DOT);
     let (requests, failed) = listener.count();
-    let counted = format!("{requests} requests, {failed} failed");
-    lane.failures(bottom - 2.0, failed, counted);
+    let requests = counted(requests, "request", "requests");
+    lane.failures(bottom - 2.0, failed, format!("{requests}, {failed} failed"));
     for column in &columns {
         draw_dots(paper, &mut lane, column, bottom - DOT / 2.0);
     }

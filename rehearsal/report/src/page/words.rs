@@ -6,6 +6,7 @@ use crate::format::precise_clock;
 use crate::line::Tone;
 use crate::markup::{Element, Markup, element, prose, text};
 use crate::story::Sentence;
+use record::counted;
 
 pub(super) fn section_of(words: &[Sentence]) -> Markup {
     let columns = [
@@ -26,7 +27,7 @@ pub(super) fn section_of(words: &[Sentence]) -> Markup {
         words.iter().map(row),
     );
     let details = element("details")
-        .child(element("summary").text(format!("{} lines", words.len())))
+        .child(element("summary").text(counted(words.len(), "line", "lines")))
         .child(table);
     section("in-words", "The same in words", [details.into()])
 }

@@ -31,7 +31,7 @@ pub struct Finding {
     pub severity: Severity,
     /// What was found, and what was expected.
     pub sentence: String,
-    /// What to do: a command, or a line of a file.
+    /// What to do. A command stands on a line of its own, to be pasted into a shell; `<…>` in it is to be filled in.
     pub remedy: Option<String>,
 }
 
@@ -53,6 +53,28 @@ impl<T> Read<T> {
             Self::Found(found) => Some(found),
             Self::Absent | Self::NotKnown(_) => None,
         }
+    }
+
+    /// What was found. That it is not there is wrong, with the sentence and the remedy of `absent`; `what` is what it is, as people
+    /// call it.
+    pub fn or_tell(
+        self,
+        checks: &mut Checks,
+        subject: &'static str,
+        what: &str,
+        absent: impl FnOnce() -> (String, String),
+    ) -> Option<T> {
+        match self {
+            Self::Found(found) => return Some(found),
+            Self::Absent => {
+                let (sentence, remedy) = absent();
+                checks.wrong(subject, sentence, remedy);
+            }
+            Self::NotKnown(why) => {
+                checks.not_known(subject, &format!("{what} is not known: {why}"))
+            }
+        }
+        None
     }
 }
 
@@ -154,9 +176,29 @@ pub(super) fn apart(text: &str) -> (String, Option<String>) {
         .strip_suffix(')')
         .and_then(|text| text.split_once(HINT));
     match parts {
-        Some((sentence, hint)) => (sentence.to_owned(), Some(hint.to_owned())),
+        Some((sentence, hint)) => (sentence.to_owned(), Some(commands_apart(hint))),
         None => (text.to_owned(), None),
     }
+}
+
+/// Within a sentence a command stands between backticks; here it is a line to paste.
+fn commands_apart(hint: &str) -> String {
+    let (mut lines, mut rest) = (Vec::new(), hint);
+    while let Some((before, after)) = rest.split_once("`aws ") {
+        let Some((command, behind)) = after.split_once('`') else {
+            break;
+        };
+        match before.trim_end_matches([' ', ',']) {
+            "" => {}
+            before => lines.push(format!("{before}:")),
+        }
+        lines.push(format!("aws {command}"));
+        rest = behind.trim_start_matches([' ', ',', ';']);
+    }
+    if !rest.is_empty() {
+        lines.push(rest.to_owned());
+    }
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -175,6 +217,16 @@ mod tests {
         );
         check("`a` (b) is not `c`", "`a` (b) is not `c`", None);
         check("what (some)", "what (some)", None);
+        check(
+            "`a` (hint: where it is gone, `aws ecs b --c d`)",
+            "`a`",
+            Some("where it is gone:\naws ecs b --c d"),
+        );
+        check(
+            "`a` (hint: `aws b --c '{}'`, `aws d` lists them)",
+            "`a`",
+            Some("aws b --c '{}'\naws d\nlists them"),
+        );
     }
 
     #[test]

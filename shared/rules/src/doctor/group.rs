@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::finding::{Checks, Read};
 use crate::codedeploy::DeploymentGroup;
 use crate::config::{Pipeline, Rollback};
+use crate::counted::counted;
 use crate::names::TargetGroupArn;
 
 /// What a deployment group has beside [`DeploymentGroup`] (GetDeploymentGroup).
@@ -78,11 +79,12 @@ pub fn group(
         checks.doubt(
             "ready-wait",
             format!(
-                "deployment group `{name}` waits up to {minutes} minutes for a person before production shifts, and then stops the \
-                 deployment: Greenlight does not continue it"
+                "deployment group `{name}` waits up to {} for a person before production shifts, and then stops the \
+                 deployment: Greenlight does not continue it",
+                counted(minutes, "minute", "minutes")
             ),
             format!(
-                "where nobody is to continue it: {update} --blue-green-deployment-configuration '{}'",
+                "where nobody is to continue it:\n{update} --blue-green-deployment-configuration '{}'",
                 without_wait(settings)
             ),
         );
@@ -123,7 +125,7 @@ pub fn alarms(
             None => checks.wrong(
                 "alarms",
                 format!("{named_by} names the alarm `{name}`, which does not exist: nothing would stop a deployment for it"),
-                format!("make it (aws cloudwatch put-metric-alarm), or take it out: {remedy}"),
+                format!("make it (`aws cloudwatch put-metric-alarm`), or take it out:\n{remedy}"),
             ),
             Some(alarm) if alarm.state == "ALARM" => checks.doubt(
                 "alarms",
@@ -151,7 +153,7 @@ pub fn target_groups(
             Read::Absent => checks.wrong(
                 SUBJECT,
                 format!("{named_by} names the target group `{name}`, which does not exist"),
-                "name one of what `aws elbv2 describe-target-groups` lists there, or make it (aws elbv2 create-target-group)",
+                "name one of what `aws elbv2 describe-target-groups` lists there, or make it (`aws elbv2 create-target-group`)",
             ),
             Read::NotKnown(why) => checks.not_known(
                 SUBJECT,
@@ -176,7 +178,7 @@ pub fn target_groups(
         return checks.wrong(
             SUBJECT,
             format!("{named_by} has the target groups {given}, expected two different ones, for blue and for green"),
-            "aws elbv2 create-target-group for the second one, and name it there",
+            "make the second one (`aws elbv2 create-target-group`), and name it there",
         );
     }
     if let Some(serving) = serving
@@ -201,7 +203,7 @@ pub fn target_groups(
             checks.wrong(
                 SUBJECT,
                 format!("target groups `{}` and `{}` have different {what}, `{one}` and `{other}`: green could not take blue's place", blue.name, green.name),
-                "aws elbv2 create-target-group like the one that serves, in place of the other",
+                "make one like the one that serves (`aws elbv2 create-target-group`), in place of the other",
             );
         }
     }
@@ -223,7 +225,7 @@ fn types_fit(checks: &mut Checks, found: &[&TargetGroup], network: Option<&str>)
                     group.target_type,
                     network.unwrap_or_default()
                 ),
-                format!("make another one with `--target-type {wanted}` in its place (aws elbv2 create-target-group): the type of a target group cannot be changed"),
+                format!("make another one with `--target-type {wanted}` in its place (`aws elbv2 create-target-group`): the type of a target group cannot be changed"),
             );
         }
     }

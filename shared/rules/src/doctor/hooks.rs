@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::finding::{Checks, Read};
 use super::roles::Needs;
 use crate::config::{Pipeline, Traffic};
+use crate::counted::counted;
 use crate::ecs::{GateFunctions, HookTarget, Stage};
 use crate::native::migration::MARGIN;
 use crate::observed::Service;
@@ -66,7 +67,7 @@ pub fn function(
                 SUBJECT,
                 format!("{named_by} calls the function `{name}`, whose {what} is `Failed`{why}"),
                 format!(
-                    "aws lambda get-function-configuration --function-name {name}; deploy it again"
+                    "aws lambda get-function-configuration --function-name {name}\nthen deploy it again"
                 ),
             );
         }
@@ -104,8 +105,8 @@ pub fn hooks_of_service(
 ) {
     for (arn, read) in functions {
         let remedy = format!(
-            "make the function, or take the hook out of `LifecycleHooks` of the service's template; aws ecs describe-services --cluster \
-             {cluster} --services {name} --query services[].deploymentConfiguration.lifecycleHooks lists them"
+            "make the function, or take the hook out of `LifecycleHooks` of the service's template; all hooks of the service:\naws ecs \
+             describe-services --cluster {cluster} --services {name} --query 'services[].deploymentConfiguration.lifecycleHooks'"
         );
         let named_by = format!("a hook of service `{place}`");
         function(checks, arn, &named_by, read, &remedy);
@@ -155,7 +156,7 @@ pub fn hook_timeouts(
                 format!(
                     "the hook of service `{place}` that calls `{function}` may take {}, and {} up to {}: it would be ended before its \
                      time",
-                    in_minutes(given),
+                    counted(minutes(given), "minute", "minutes"),
                     gate.words,
                     minutes(gate.needed)
                 ),
@@ -201,13 +202,6 @@ fn gate_of(pipeline: &Pipeline, target: &HookTarget, ours: &GateFunctions) -> Op
     let production = pipeline.production_traffic.as_ref()?;
     let is_production = target.is_function(&ours.production_traffic);
     is_production.then(|| asks("the check of production traffic", production))
-}
-
-fn in_minutes(duration: Duration) -> String {
-    match minutes(duration) {
-        1 => "1 minute".to_owned(),
-        minutes => format!("{minutes} minutes"),
-    }
 }
 
 fn minutes(duration: Duration) -> u64 {

@@ -52,7 +52,7 @@ pub fn mutability(checks: &mut Checks, pipeline: &Pipeline, repository: &Reposit
             format!("repository `{name}` has immutable tags, and the pipeline follows the tag `{tag}`, which can never move to a newer image"),
             format!(
                 "aws ecr put-image-tag-mutability --repository-name {name} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION \
-                 --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter={tag}; or a `tag` that follows versions, such as \
+                 --image-tag-mutability-exclusion-filters filterType=WILDCARD,filter={tag}\nor a `tag` that follows versions, such as \
                  `semver:*`"
             ),
         );

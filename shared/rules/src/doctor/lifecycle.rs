@@ -5,6 +5,7 @@ use serde_json::Value;
 use time::{Duration, UtcDateTime};
 
 use super::like::like;
+use crate::counted::counted;
 use crate::observed::ImageDetail;
 
 /// When and why a repository's lifecycle policy expires, or archives, an image; none where it does not. `images` are all of the
@@ -39,7 +40,7 @@ pub fn expiry(
             };
             let expires = format!(
                 "rule {priority} {does} it{tags} {} after its push, on {}",
-                days(number),
+                counted(number, "day", "days"),
                 day(at)
             );
             Some((expires, change("a count of images in place of an age")))
@@ -47,7 +48,7 @@ pub fn expiry(
         "sinceImagePulled" => {
             let expires = format!(
                 "rule {priority} {does} it {} after its last pull, and tasks that run pull nothing",
-                days(number)
+                counted(number, "day", "days")
             );
             Some((expires, change("a count of images in place of an age")))
         }
@@ -97,13 +98,6 @@ fn selects(selection: &Value, image: &ImageDetail) -> bool {
             !image.tags.is_empty() && says_which && all_prefixes && all_patterns
         }
         Some(_) | None => false,
-    }
-}
-
-fn days(number: i64) -> String {
-    match number {
-        1 => "1 day".to_owned(),
-        number => format!("{number} days"),
     }
 }
 

@@ -123,8 +123,8 @@ pub fn rules_lead(
                 named_or_none(&serving)
             ),
             format!(
-                "aws elbv2 describe-target-health --target-group-arn {first} shows whether production's tasks are there; then {}, or the same \
-                 with {second}",
+                "look whether production's tasks are there:\naws elbv2 describe-target-health --target-group-arn {first}\nthen, or the same \
+                 with {second}:\n{}",
                 forwarding(named, production, first)
             ),
         );

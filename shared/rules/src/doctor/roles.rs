@@ -116,7 +116,7 @@ pub fn role(
         checks.wrong(
             SUBJECT,
             format!("{named_by} names the role `{role}`, {given}"),
-            amiss.remedies.join("; "),
+            amiss.remedies.join("\n"),
         );
     }
 }
@@ -138,7 +138,7 @@ fn trusts(checks: &mut Checks, amiss: &mut Amiss, role: &str, service: &str, pol
         }
         Trust::Denied => amiss.add(
             format!("whose trust policy denies `{service}`, expected one that it may assume"),
-            format!("take that statement out of what `{}` shows", iam(role, &format!("get-role --role-name {name}"))),
+            format!("take that statement out of its trust policy:\n{}", iam(role, &format!("get-role --role-name {name}"))),
         ),
         Trust::NotKnown => checks.not_known(
             "roles",
@@ -190,7 +190,7 @@ fn allows(checks: &mut Checks, amiss: &mut Amiss, role: &str, needs: &[Needs], s
         amiss.add(
             format!("whose policies deny {}", listed(&denied)),
             format!(
-                "take that out of its policies: {}; {}",
+                "take that out of its policies:\n{}\n{}",
                 iam(role, &format!("list-role-policies --role-name {name}")),
                 iam(
                     role,
@@ -229,7 +229,7 @@ fn allowing(role: &str, missing: &[&Needs]) -> String {
         );
         commands.push(iam(role, &put));
     }
-    commands.join("; ")
+    commands.join("\n")
 }
 
 /// IAM has one endpoint, whose calls are signed for `us-east-1`. The AWS CLI signs so by itself, unless it is given an endpoint, such as

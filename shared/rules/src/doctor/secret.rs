@@ -39,6 +39,18 @@ pub fn secrets(definition: &TaskDefinition) -> Vec<Secret> {
     found
 }
 
+/// What is done about a secret of Secrets Manager that does not exist. One that is made gets another ARN than one that was deleted.
+pub fn missing_secret(id: &str) -> String {
+    match id.starts_with("arn:") {
+        true => format!(
+            "name another one, or where it was deleted:\naws secretsmanager restore-secret --secret-id {id}"
+        ),
+        false => format!(
+            "name another one, or make it:\naws secretsmanager create-secret --name {id} --secret-string <its value>"
+        ),
+    }
+}
+
 /// `arn:aws:secretsmanager:…:secret:name-AbCdEf:key:stage:version`, `arn:aws:ssm:…:parameter/name`, or a parameter's name alone (ECS
 /// Developer Guide, "Pass Secrets Manager secrets through Amazon ECS environment variables", and the same of Systems Manager).
 fn of(value: &str) -> Secret {

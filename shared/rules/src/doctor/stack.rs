@@ -35,7 +35,7 @@ pub fn status(checks: &mut Checks, stack: &str, facts: &StackFacts) {
         checks.wrong(
             "stack",
             format!("stack `{stack}` is `{status}`{why}, expected `CREATE_COMPLETE` or `UPDATE_COMPLETE`"),
-            format!("aws cloudformation describe-stack-events --stack-name {stack}, then sam deploy"),
+            format!("aws cloudformation describe-stack-events --stack-name {stack}\nthen sam deploy"),
         );
     }
 }

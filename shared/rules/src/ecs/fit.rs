@@ -71,7 +71,7 @@ pub enum Mismatch {
     /// A listener stands where a rule has to.
     #[error(
         "service `{service}` names the listener `{given}` as {which}, expected one of its rules (hint: `aws elbv2 describe-rules \
-         --listener-arn {given} --query Rules[].RuleArn` lists them; the default rule is one)"
+         --listener-arn {given} --query 'Rules[].RuleArn'` lists them; the default rule is one)"
     )]
     ListenerForRule {
         /// The service.

@@ -69,6 +69,7 @@ fn observed(runs: char, due: char) -> Observed {
     Observed {
         asked_by: AskedBy::Event,
         force: Force::No,
+        missing: String::new(),
         candidate: Some(candidate(due)),
         running: RunningImage::Known(digest(runs)),
         service: Running {

@@ -20,6 +20,8 @@ pub struct Observed {
     pub force: Force,
     /// The image that should run; none when nothing matches the tag rule.
     pub candidate: Option<Candidate>,
+    /// What was looked for in vain, and what is there instead, as people read it; empty where there is a candidate.
+    pub missing: String,
     /// The image that serves production.
     pub running: RunningImage,
     /// The service: the same for every pipeline that deploys to it.

@@ -8,7 +8,7 @@ use crate::observed::{ImageStatus, TaskCount};
 /// Why nothing is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Skip {
-    /// No image matches the tag rule, or what a person requested does not exist; the sentence says which.
+    /// No image matches the tag rule, or what a person requested does not exist; the sentence says which, and what is there.
     NoMatchingImage(String),
     /// What runs is not known, for this reason. Only a person's request starts anything then: installing Greenlight
     /// must not deploy by surprise what perhaps runs already.

@@ -56,6 +56,8 @@ const DIMENSIONS: [(&str, &[&str]); 10] = [
     ("force", &["no", "yes"]),
 ];
 
+const WEB: &str = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:1";
+
 pub(crate) fn digest(digit: char) -> Digest {
     format!("sha256:{}", digit.to_string().repeat(64))
         .parse()
@@ -148,11 +150,10 @@ pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
             asked_by,
             force: [Force::No, Force::Yes][choice[9]],
             candidate,
+            missing: "no image".to_owned(),
             running,
             service: Running {
-                revision: "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:1"
-                    .parse()
-                    .unwrap(),
+                revision: WEB.parse().unwrap(),
                 tasks: None,
                 active,
             },

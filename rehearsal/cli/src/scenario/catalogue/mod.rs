@@ -11,7 +11,6 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -20,7 +19,7 @@ use anyhow::{Context as _, bail, ensure};
 
 pub(crate) use self::golden::Golden;
 use self::problem::Problem;
-use super::{Scenario, quoted};
+use super::Scenario;
 
 /// The folder of scenarios, relative to the workspace's root.
 const FOLDER: &str = "rehearsal/catalogue";
@@ -121,12 +120,8 @@ impl Catalogue {
     fn entry(&self, name: &str) -> anyhow::Result<&Entry> {
         let mut named = self.scenarios.iter().filter(|entry| entry.name == name);
         let Some(entry) = named.next() else {
-            let mut known = self.names();
-            let mut listed = BTreeSet::new();
-            known.retain(|name| listed.insert(*name));
             bail!(
-                "`{name}` is not a scenario, expected one of {} (hint: a file `{FOLDER}/THEME/{name}.toml` makes it one)",
-                quoted(&known)
+                "`{name}` is not a scenario (hint: a file `{FOLDER}/THEME/{name}.toml` makes it one)"
             )
         };
         let other = named.next();

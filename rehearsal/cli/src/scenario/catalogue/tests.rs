@@ -113,7 +113,7 @@ fn a_name_that_is_none_and_one_that_two_files_have_are_refused() {
     for (name, expected) in [
         (
             "sail",
-            "`sail` is not a scenario, expected one of `first` (hint: a file `rehearsal/catalogue/THEME/sail.toml` makes it one)",
+            "`sail` is not a scenario (hint: a file `rehearsal/catalogue/THEME/sail.toml` makes it one)",
         ),
         (
             "first",

@@ -14,6 +14,7 @@ use crate::logs::{From, LogEvent, window};
 use crate::stamp::epoch_milliseconds;
 
 pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("CreateLogGroup", create_log_group, on_log_group),
     Operation::new("DescribeLogGroups", describe_log_groups, on_prefix),
     Operation::new("DescribeLogStreams", describe_log_streams, on_log_group),
     Operation::new("FilterLogEvents", filter_log_events, on_log_group),
@@ -167,6 +168,35 @@ fn filter_log_events(call: Call<'_>) -> Answer {
         answer["nextToken"] = json!(token);
     }
     Ok(answer)
+}
+
+/// What a person does, no function of the template.
+fn create_log_group(call: Call<'_>) -> Answer {
+    const NOT_SIMULATED: [&str; 3] = ["kmsKeyId", "tags", "deletionProtectionEnabled"];
+    // It takes no ARN.
+    call.input.required_text("logGroupName")?;
+    let name = group(call)?;
+    let class = call.input.text("logGroupClass")?;
+    let classes = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"];
+    Violations::new(INVALID)
+        .one_of("logGroupClass", class, &classes)
+        .check()?;
+    let mut others = NOT_SIMULATED
+        .into_iter()
+        .filter(|member| call.input.value(member).is_some());
+    let class = class.filter(|class| *class != "STANDARD");
+    if let Some(what) = others.next().or(class) {
+        return Err(invalid(not_simulated(&format!(
+            "`{what}` of CreateLogGroup"
+        ))));
+    }
+    match call.aws.logs.create_group(name, call.aws.clock.now()) {
+        true => Ok(json!({})),
+        false => Err(ApiError::new(
+            "ResourceAlreadyExistsException",
+            "The specified log group already exists",
+        )),
+    }
 }
 
 fn describe_log_groups(call: Call<'_>) -> Answer {

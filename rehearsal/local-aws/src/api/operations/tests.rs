@@ -1,6 +1,7 @@
 //! Properties of every operation, and the permissions that calls in a small account require.
 
 mod iam;
+mod logs;
 mod service_deployments;
 
 use std::collections::BTreeSet;

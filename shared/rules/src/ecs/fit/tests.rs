@@ -176,7 +176,7 @@ fn a_listener_is_no_rule_at_an_application_load_balancer() {
         with("listener/net/web/1/2", Some("listener/net/web/1/3")),
         "fits"
     );
-    assert_snapshot!(with("listener/app/web/1/2", None), @"service `prod/web` names the listener `arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/web/1/2` as `productionListenerRule`, expected one of its rules (hint: `aws elbv2 describe-rules --listener-arn arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/web/1/2 --query Rules[].RuleArn` lists them; the default rule is one)");
+    assert_snapshot!(with("listener/app/web/1/2", None), @"service `prod/web` names the listener `arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/web/1/2` as `productionListenerRule`, expected one of its rules (hint: `aws elbv2 describe-rules --listener-arn arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/web/1/2 --query 'Rules[].RuleArn'` lists them; the default rule is one)");
     let test = with("listener-rule/app/web/1/2/3", Some("listener/app/web/1/4"));
     assert!(test.contains("`testListenerRule`"), "{test}");
 }

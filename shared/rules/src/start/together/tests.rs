@@ -31,6 +31,7 @@ fn observed(due: char, pushed_at: i64) -> Observed {
     Observed {
         asked_by: AskedBy::Event,
         force: Force::No,
+        missing: String::new(),
         candidate: Some(Candidate {
             image: Image {
                 repository: "shop/web".parse().unwrap(),

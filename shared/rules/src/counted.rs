@@ -1,0 +1,21 @@
+//! Numbers in sentences.
+
+use std::fmt::Display;
+
+/// `1 task`, `2 tasks`: a number with what it counts, in the singular or the plural.
+pub fn counted<N: Display + PartialEq + From<u8>>(number: N, one: &str, many: &str) -> String {
+    let noun = if number == N::from(1) { one } else { many };
+    format!("{number} {noun}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_in_the_singular() {
+        assert_eq!(counted(0_usize, "task", "tasks"), "0 tasks");
+        assert_eq!(counted(1_u64, "task", "tasks"), "1 task");
+        assert_eq!(counted(2_u32, "box", "boxes"), "2 boxes");
+    }
+}
