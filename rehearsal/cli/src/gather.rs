@@ -15,6 +15,7 @@ mod redact;
 mod rolling_gate;
 mod service_deployments;
 mod services;
+mod stacks;
 mod tasks;
 
 use local_aws::timeline::{self, Entry, ListenerKind, Purpose};
@@ -71,6 +72,7 @@ pub(crate) fn gather(
         deployments,
         images: pipelines::images(world),
         parameters: parameters(world, &redactor),
+        stacks: stacks::stacks(scenario, world, &redactor),
         revisions: pipelines::revisions(world, &known.revisions, &timeline),
         pipelines,
         production: production
