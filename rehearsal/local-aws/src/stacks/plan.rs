@@ -76,6 +76,7 @@ impl Plan {
         let mut reading = Reading {
             file,
             certificates: surroundings.certificates.keys().cloned().collect(),
+            exports: surroundings.exports.keys().cloned().collect(),
             scope,
             problems,
             plan: Plan::default(),
@@ -177,6 +178,8 @@ struct Reading<'f> {
     file: &'f TemplateFile,
     /// The ARNs of certificates that are there before the stack.
     certificates: BTreeSet<String>,
+    /// The names that the stacks before export.
+    exports: BTreeSet<String>,
     scope: Scope,
     problems: Vec<String>,
     plan: Plan,
@@ -356,6 +359,12 @@ impl Reading<'_> {
 
     fn output(&mut self, name: &str, output: &Value, path: &str) -> anyhow::Result<()> {
         if let Some(output) = output::read(&self.scope, output, path)? {
+            let export = output.export.as_ref();
+            if let Some(export) = export.filter(|export| self.exports.contains(*export)) {
+                // CloudFormation's sentence, which also says by which stack.
+                let why = format!("Export with name {export} is already exported");
+                self.refuse(&format!("{path}.Export.Name"), &why);
+            }
             self.plan.outputs.insert(name.to_owned(), output);
         }
         Ok(())

@@ -82,6 +82,13 @@ async fn outputs_are_resolved_and_exported_to_the_stacks_behind() {
         ["second", "first", "greenlight"]
     );
 
+    let twice = TemplateFile::parse("twice.yaml", &FIRST.replace("${AWS::StackName}", "first"));
+    let refused = create(&world, &twice.unwrap(), &surroundings).await;
+    let refused = format!("{:#}", refused.unwrap_err());
+    let expected =
+        "at `Outputs.Joined.Export.Name`: Export with name first-names is already exported";
+    assert!(refused.contains(expected), "{refused}");
+
     // The log group is there already.
     let again = TemplateFile::parse("again.yaml", FIRST).unwrap();
     let failed = create(&world, &again, &surroundings).await.unwrap_err();
