@@ -37,8 +37,7 @@ pub(crate) fn gather(
     production: Production,
     real_milliseconds: u64,
 ) -> Record {
-    let timeline = world.timeline.entries();
-    let invocations = world.lambda.invocations();
+    let (timeline, invocations) = (world.timeline.entries(), world.lambda.invocations());
     let (redactor, aliases) = (Redactor::of(world), Aliases::default());
     let simulated = Simulated {
         start: known.start,

@@ -106,74 +106,19 @@ async fn a_listener_sends_clients_elsewhere_as_it_is_told() {
     world.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_fit_the_protocol_is_refused_in_elbs_words() {
+/// The protocols with the ports that they usually have.
+const HTTPS: &str = "&Protocol=HTTPS&Port=443";
+const HTTP: &str = "&Protocol=HTTP&Port=80";
+
+fn with(certificate: &str) -> String {
+    format!("&Certificates.member.1.CertificateArn={certificate}")
+}
+
+/// Asks for listeners of a load balancer with the certificate of `a.example`, each of which is refused with these words.
+async fn refused(requests: impl FnOnce(&str) -> Vec<(String, &'static str)>) {
     let (world, balancer) = balanced().await;
-    let arn = world
-        .certificates
-        .request(&["a.example".to_owned()])
-        .unwrap();
-    let with = |arn: &str| format!("&Certificates.member.1.CertificateArn={arn}");
-    let certificate = with(&arn);
-    let missing = arn.replace("certificate/", "certificate/0");
-    let elsewhere = arn.replace("eu-central-1", "us-east-1");
-    let (https, http) = ("&Protocol=HTTPS&Port=443", "&Protocol=HTTP&Port=80");
-    let loops = |port: &str| {
-        redirect(&[
-            ("Protocol", "HTTPS"),
-            ("Port", port),
-            ("StatusCode", "HTTP_302"),
-        ])
-    };
-    for (request, expected) in [
-        (
-            format!("{https}{FIXED}"),
-            "A certificate must be specified for HTTPS listeners",
-        ),
-        (
-            format!("{http}{certificate}{FIXED}"),
-            "A certificate cannot be specified for HTTP listeners",
-        ),
-        (
-            format!("{http}&SslPolicy=ELBSecurityPolicy-2016-08{FIXED}"),
-            "An SSL policy cannot be specified for HTTP listeners",
-        ),
-        (format!("{https}{}{FIXED}", with(&missing)), "not found"),
-        (
-            format!("{https}{}{FIXED}", with(&elsewhere)),
-            "is not valid",
-        ),
-        (
-            format!("{https}{certificate}&SslPolicy=ELBSecurityPolicy-2016-09{FIXED}"),
-            "SSL policy 'ELBSecurityPolicy-2016-09' not found",
-        ),
-        (
-            format!("{https}{certificate}{}", loops("443")),
-            "The redirect configuration is not valid because it creates a loop",
-        ),
-        (
-            format!(
-                "{https}{certificate}{}",
-                redirect(&[("Protocol", "HTTP"), ("StatusCode", "HTTP_301")])
-            ),
-            "redirects from HTTPS to HTTP",
-        ),
-        (
-            format!("{http}{}", loops("0")),
-            "The port '0' of the redirect",
-        ),
-        (
-            format!(
-                "{http}{}",
-                redirect(&[("Path", "new"), ("StatusCode", "HTTP_301")])
-            ),
-            "The path 'new'",
-        ),
-        (
-            format!("{http}{}", redirect(&[("StatusCode", "301")])),
-            "must be one of 'HTTP_301, HTTP_302'",
-        ),
-    ] {
+    let certificate = world.certificates.request(&["a.example".to_owned()]);
+    for (request, expected) in requests(&certificate.unwrap()) {
         let request = format!("CreateListener&LoadBalancerArn={balancer}{request}");
         let (status, answer) = elb(&world, &request).await;
         assert!(
@@ -182,4 +127,66 @@ async fn what_does_not_fit_the_protocol_is_refused_in_elbs_words() {
         );
     }
     world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_and_policies_that_do_not_fit_are_refused_in_elbs_words() {
+    refused(|arn| {
+        let missing = with(&arn.replace("certificate/", "certificate/0"));
+        let elsewhere = with(&arn.replace("eu-central-1", "us-east-1"));
+        let certificate = with(arn);
+        vec![
+            (
+                format!("{HTTPS}{FIXED}"),
+                "A certificate must be specified for HTTPS listeners",
+            ),
+            (
+                format!("{HTTP}{certificate}{FIXED}"),
+                "A certificate cannot be specified for HTTP listeners",
+            ),
+            (
+                format!("{HTTP}&SslPolicy=ELBSecurityPolicy-2016-08{FIXED}"),
+                "An SSL policy cannot be specified for HTTP listeners",
+            ),
+            (format!("{HTTPS}{missing}{FIXED}"), "not found"),
+            (format!("{HTTPS}{elsewhere}{FIXED}"), "is not valid"),
+            (
+                format!("{HTTPS}{certificate}&SslPolicy=ELBSecurityPolicy-2016-09{FIXED}"),
+                "SSL policy 'ELBSecurityPolicy-2016-09' not found",
+            ),
+        ]
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_that_lead_nowhere_are_refused() {
+    refused(|arn| {
+        let certificate = with(arn);
+        let permanently = ("StatusCode", "HTTP_301");
+        let to_port = |port| redirect(&[("Protocol", "HTTPS"), ("Port", port), permanently]);
+        let to_http = redirect(&[("Protocol", "HTTP"), permanently]);
+        let to_path = redirect(&[("Path", "new"), permanently]);
+        let status = redirect(&[("StatusCode", "301")]);
+        vec![
+            (
+                format!("{HTTPS}{certificate}{}", to_port("443")),
+                "The redirect configuration is not valid because it creates a loop",
+            ),
+            (
+                format!("{HTTPS}{certificate}{to_http}"),
+                "redirects from HTTPS to HTTP",
+            ),
+            (
+                format!("{HTTP}{}", to_port("0")),
+                "The port '0' of the redirect",
+            ),
+            (format!("{HTTP}{to_path}"), "The path 'new'"),
+            (
+                format!("{HTTP}{status}"),
+                "must be one of 'HTTP_301, HTTP_302'",
+            ),
+        ]
+    })
+    .await;
 }
