@@ -1,5 +1,8 @@
 //! `cargo rehearse --infrastructure`: examples/infrastructure is made and deployed to, and mistakes that are planted in it are found.
 
+mod https;
+mod outputs;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,10 +27,16 @@ fn text(file: &str) -> String {
 
 /// Runs the rehearsal with these files and parameters.
 fn rehearse_files(files: &[PathBuf], parameters: &[&str]) -> Output {
+    rehearse_more(files, parameters, &[])
+}
+
+/// The same with more arguments.
+fn rehearse_more(files: &[PathBuf], parameters: &[&str], more: &[&str]) -> Output {
     let files = files.iter().map(|file| file.to_str().unwrap());
     let mut arguments: Vec<&str> = files.flat_map(|file| ["--infrastructure", file]).collect();
     arguments.extend(parameters.iter().flat_map(|one| ["--parameter", one]));
     arguments.extend(["--dwell", "20"]);
+    arguments.extend(more);
     rehearse(&arguments)
 }
 
@@ -73,7 +82,9 @@ fn every_strategy_and_capacity_is_read_and_prints_a_pipeline_of_its_service() {
         root,
         &root.join("config/pipelines.toml"),
     );
-    let outputs = greenlight.unwrap().outputs;
+    let outputs = greenlight.unwrap().outputs.into_iter();
+    let outputs: BTreeMap<String, String> =
+        outputs.map(|(name, output)| (name, output.value)).collect();
     for strategy in STRATEGIES {
         for capacity in ["FARGATE", "EC2"] {
             let chosen = [
@@ -103,7 +114,7 @@ fn every_strategy_and_capacity_is_read_and_prints_a_pipeline_of_its_service() {
             let is_native = ["BLUE_GREEN", "CANARY"].contains(&strategy);
             assert_eq!(service.has_hooks, is_native, "{chosen:?}");
             assert_eq!(service.has_code_deploy, strategy == "CODE_DEPLOY");
-            let printed = &plan.outputs["Pipelines"];
+            let printed = &plan.outputs["Pipelines"].value;
             assert!(is_known(printed), "{printed}");
             let config = Config::parse(printed).unwrap();
             assert_eq!(config.pipelines.len(), 1, "{printed}");

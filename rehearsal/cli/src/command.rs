@@ -71,12 +71,13 @@ pub(crate) struct Arguments {
 }
 
 /// What `--list` excludes: it plays nothing, and only needs the workspace.
-const LIST_ALONE: [&str; 15] = [
+const LIST_ALONE: [&str; 16] = [
     "scenario",
     "event",
     "pipelines",
     "infrastructure",
     "parameters",
+    "certificates",
     "programs",
     "json",
     "report",

@@ -15,6 +15,7 @@ mod redact;
 mod rolling_gate;
 mod service_deployments;
 mod services;
+mod stacks;
 mod tasks;
 
 use local_aws::timeline::{self, Entry, ListenerKind, Purpose};
@@ -36,8 +37,7 @@ pub(crate) fn gather(
     production: Production,
     real_milliseconds: u64,
 ) -> Record {
-    let timeline = world.timeline.entries();
-    let invocations = world.lambda.invocations();
+    let (timeline, invocations) = (world.timeline.entries(), world.lambda.invocations());
     let (redactor, aliases) = (Redactor::of(world), Aliases::default());
     let simulated = Simulated {
         start: known.start,
@@ -71,6 +71,7 @@ pub(crate) fn gather(
         deployments,
         images: pipelines::images(world),
         parameters: parameters(world, &redactor),
+        stacks: stacks::stacks(scenario, world, &redactor),
         revisions: pipelines::revisions(world, &known.revisions, &timeline),
         pipelines,
         production: production

@@ -50,6 +50,10 @@ pub(crate) fn read(
             given.parameters.is_empty(),
             "`--parameter` is for the templates of `--infrastructure`, and none is given"
         );
+        ensure!(
+            given.certificates.is_empty(),
+            "`--certificate` is for the templates of `--infrastructure`, and none is given"
+        );
         return Ok(None);
     }
     ensure!(
@@ -60,6 +64,7 @@ pub(crate) fn read(
     let files = files(&given.infrastructure)?;
     let surroundings = Surroundings {
         given: given.parameters.iter().cloned().collect(),
+        certificates: given.certificates.iter().cloned().collect(),
         outputs: outputs_of_greenlight(root, &BTreeMap::new())?,
         version: BLUE.to_owned(),
         ..Surroundings::default()
@@ -159,7 +164,8 @@ fn outputs_of_greenlight(
         parameters,
         Path::new("config/pipelines.toml"),
     )?;
-    Ok(template.outputs)
+    let outputs = template.outputs.into_iter();
+    Ok(outputs.map(|(name, output)| (name, output.value)).collect())
 }
 
 fn check_parameters(files: &[TemplateFile], surroundings: &Surroundings) -> anyhow::Result<()> {
@@ -231,7 +237,8 @@ fn printed(made: &[Plan]) -> anyhow::Result<String> {
 }
 
 fn outputs_named<'p>(made: &'p [Plan], name: &'static str) -> impl Iterator<Item = &'p String> {
-    made.iter().filter_map(move |plan| plan.outputs.get(name))
+    let outputs = made.iter().filter_map(move |plan| plan.outputs.get(name));
+    outputs.map(|output| &output.value)
 }
 
 /// The pipelines must be of the service and of repositories that the templates make.

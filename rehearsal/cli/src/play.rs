@@ -40,10 +40,12 @@ use crate::gather::{Known, Production, gather};
 use crate::progress::{self, Output};
 use crate::scenario::setting::{Mode, Setting};
 use crate::scenario::{MessageFormat, Pipelines, Scenario, Step, custom_pipelines};
-use crate::traffic::{Asked, Rest, Traffic};
+use crate::traffic::{Asked, Front, Rest, Traffic};
 
 /// The file beside the pipelines in which a world with TLS has the certificate of its authority.
 const AUTHORITY_FILE: &str = "private-ca.pem";
+/// The file with the authority of the certificates that ACM issues.
+const PUBLIC_AUTHORITIES: &str = "public-authorities.pem";
 /// The number of answers that production must give before the first step, and after the last.
 const ANSWERS_AROUND: u64 = 20;
 /// The maximum real time of a rehearsal.
@@ -87,9 +89,14 @@ impl Data {
 }
 
 impl Data {
+    /// The path of a file in the folder, whether or not it is there.
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     /// Writes a file into the folder and returns its path.
     pub(crate) fn write(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
-        let file = self.0.join(name);
+        let file = self.path(name);
         std::fs::write(&file, text).with_context(|| format!("write `{}`", file.display()))?;
         Ok(file)
     }
@@ -139,6 +146,10 @@ pub(crate) async fn play(
         set_up = set_up(scenario, paths, &data) => set_up?,
         why = &mut end => return Err(why),
     };
+    if let Some(stacks) = &scenario.setting.stacks {
+        let lines = stacks::outputs(&set_up.world, stacks);
+        lines.iter().for_each(|line| output.text(line));
+    }
     let mut played = play_through(scenario, set_up, output, end).await;
     if played.broken_off.is_none() {
         played.record.violations = checks::judge(&played.record);
@@ -179,11 +190,20 @@ async fn set_up(scenario: &Scenario, paths: &Paths, data: &Data) -> anyhow::Resu
             [] => scenario.setting.asked.map(Asked::path).into(),
             own => own.to_vec(),
         };
-        let first = (service.label.clone(), address);
+        let name = world.certified_name(&service.label, ListenerKind::Production);
+        let first = match name {
+            Some(name) => Front::certified(address, &name, &world.certificates)?,
+            None => Front::plain(address)?,
+        };
+        let first = (service.label.clone(), first);
         let further = world.further_base_urls(&service.label).into_iter();
-        for (label, address) in [first].into_iter().chain(further) {
+        let mut fronts = vec![first];
+        for (label, address) in further {
+            fronts.push((label, Front::plain(address)?));
+        }
+        for (label, front) in fronts {
             let (clock, rest) = (world.clock.clone(), rest.clone());
-            let client = Traffic::start(address, clock, rest, pages.clone())?;
+            let client = Traffic::start(front, clock, rest, pages.clone())?;
             traffic.insert(label, client);
         }
     }
@@ -392,8 +412,10 @@ pub(crate) async fn start_world(
         image_environment: BTreeMap::new(),
     };
     if let Some(stacks) = &setting.stacks {
-        stacks::prepare(&mut settings);
+        let authorities = data.path(PUBLIC_AUTHORITIES);
+        stacks::prepare(&mut settings, &authorities);
         let world = World::start(settings).await?;
+        data.write(PUBLIC_AUTHORITIES, &world.certificates.authority())?;
         stacks::create(&world, stacks, &setting.images).await?;
         return Ok(world);
     }

@@ -5,14 +5,17 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::http::{Request, header};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use local_aws::acm::Certificates;
 use local_aws::clock::Clock;
 use local_aws::elb::{NODES_AT_MOST, client_config};
 use local_aws::timeline::{self, ListenerKind, Still, Timeline};
 use record::{Answer, Answers, NO_VERSION, Seen};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -40,6 +43,39 @@ impl Asked {
             path: path.to_owned(),
             host: None,
         }
+    }
+}
+
+/// A listener as its clients reach it.
+pub(crate) struct Front {
+    /// Its URL on this machine.
+    base: String,
+    /// The name that its certificate is for and requests name, if it is not reached by its address.
+    name: Option<String>,
+    tls: ClientConfig,
+}
+
+impl Front {
+    /// One without TLS, or with a private authority's certificate for its address, which its clients trust as a company's devices do.
+    pub(crate) fn plain(base: String) -> anyhow::Result<Front> {
+        Ok(Front {
+            base,
+            name: None,
+            tls: client_config()?,
+        })
+    }
+
+    /// One with a certificate of ACM's for this name.
+    pub(crate) fn certified(
+        base: String,
+        name: &str,
+        certificates: &Certificates,
+    ) -> anyhow::Result<Front> {
+        Ok(Front {
+            base,
+            name: Some(name.to_owned()),
+            tls: certificates.client_config()?,
+        })
     }
 }
 
@@ -74,9 +110,9 @@ pub(crate) enum Rest {
 struct Waiting<'a>(&'a watch::Sender<usize>);
 
 impl Traffic {
-    /// Starts to request these pages in turn from the listener at this URL, with a pause after each answer.
+    /// Starts to request these pages in turn from a listener, with a pause after each answer.
     pub(crate) fn start(
-        base: String,
+        front: Front,
         clock: Clock,
         rest: Rest,
         pages: Vec<Asked>,
@@ -99,8 +135,9 @@ impl Traffic {
             waited_for,
         };
         let asker = Asker {
-            client: client()?,
-            base,
+            client: client(front.tls, front.name.as_deref())?,
+            base: front.base,
+            name: front.name,
         };
         let client = tokio::spawn(ask_until(stopped, asker, clock, pages, rests, counts));
         Ok(Traffic {
@@ -229,13 +266,22 @@ struct Counts {
 struct Asker {
     client: Client<HttpsConnector<HttpConnector>, Body>,
     base: String,
+    name: Option<String>,
 }
 
-/// As with separate users, each request has its own connection, and so reaches the load balancer's nodes in turn. They trust
-/// the authority of a private certificate, as a company's devices do.
-fn client() -> anyhow::Result<Client<HttpsConnector<HttpConnector>, Body>> {
-    let connector = HttpsConnectorBuilder::new().with_tls_config(client_config()?);
-    let connector = connector.https_or_http().enable_http1().build();
+/// As with separate users, each request has its own connection, and so reaches the load balancer's nodes in turn. A name leads to
+/// them as DNS would lead there.
+fn client(
+    tls: ClientConfig,
+    name: Option<&str>,
+) -> anyhow::Result<Client<HttpsConnector<HttpConnector>, Body>> {
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls);
+    let mut connector = connector.https_or_http();
+    if let Some(name) = name {
+        let name = ServerName::try_from(name.to_owned())?;
+        connector = connector.with_server_name_resolver(FixedServerNameResolver::new(name));
+    }
+    let connector = connector.enable_http1().build();
     let mut builder = Client::builder(TokioExecutor::new());
     Ok(builder.pool_max_idle_per_host(0).build(connector))
 }
@@ -272,7 +318,7 @@ impl Asker {
     async fn ask(&self, page: &Asked) -> Result<(u16, Option<String>), String> {
         let asked = async {
             let mut request = Request::get(format!("{}{}", self.base, page.path));
-            if let Some(host) = &page.host {
+            if let Some(host) = page.host.as_ref().or(self.name.as_ref()) {
                 request = request.header(header::HOST, host);
             }
             let request = request.body(Body::empty());
@@ -373,6 +419,7 @@ mod tests {
         let began = clock.now();
         let base = format!("http://{address}");
         let pages = PATHS.map(Asked::path).into();
+        let base = Front::plain(base).unwrap();
         let traffic = Traffic::start(base, clock.clone(), Rest::Pause(PAUSE), pages).unwrap();
         traffic.more(4).await;
         let (seen, answers) = traffic.stop().await;

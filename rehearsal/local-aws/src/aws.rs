@@ -6,7 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::cloudformation::Stack;
+use crate::acm::Certificates;
+use crate::cloudformation::CloudFormation;
 use crate::cloudwatch::CloudWatch;
 use crate::codedeploy::{self, CodeDeploy};
 use crate::context::Context;
@@ -63,8 +64,8 @@ pub struct Aws {
     pub scheduler: Arc<Scheduler>,
     pub secrets_manager: Arc<SecretsManager>,
     pub ssm: Ssm,
-    /// The template's stack, as CloudFormation has it.
-    pub stack: Stack,
+    pub cloudformation: CloudFormation,
+    pub certificates: Certificates,
     /// The ports of listeners that CreateListener makes.
     pub listener_ports: ListenerPorts,
     pub(crate) endpoint: String,
@@ -197,6 +198,14 @@ impl Aws {
     pub fn base_url(&self, service: &str, kind: ListenerKind) -> Option<String> {
         let scheme = self.described_listener(service, kind)?.protocol.scheme();
         Some(format!("{scheme}://{}", self.address(service, kind)?))
+    }
+
+    /// Returns the name in the certificate of a service's listener, by which clients reach it; `None` where CreateListener gave it none.
+    pub fn certified_name(&self, service: &str, kind: ListenerKind) -> Option<String> {
+        let secured = self.described_listener(service, kind)?.secured?;
+        let name = secured.names.first()?;
+        // Of `*.example.com` any name.
+        Some(name.replacen('*', "www", 1))
     }
 
     fn described_listener(&self, service: &str, kind: ListenerKind) -> Option<ListenerDescription> {

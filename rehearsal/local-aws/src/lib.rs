@@ -4,6 +4,7 @@
 //! It is written from AWS's documentation and shares no code with the functions that it runs. It is not a mock for unit
 //! tests.
 
+pub mod acm;
 pub mod api;
 pub mod assumption;
 pub mod aws;

@@ -5,6 +5,7 @@ mod buses;
 mod functions;
 pub(crate) mod intrinsics;
 mod keys;
+pub(crate) mod output;
 pub(crate) mod parameters;
 mod roles;
 pub(crate) mod yaml;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
+use crate::cloudformation::Output;
 use crate::events::{CustomBus, ForwardingRule, Pattern, RetryPolicy, Rule, Schedule, Trigger};
 use crate::iam::{Principal, ResourcePolicy};
 use crate::lambda::{Function, LogFormat, default_group};
@@ -92,8 +94,9 @@ pub struct Template {
     pub parameters: BTreeMap<String, String>,
     /// ARN of the outcome topic, as passed to the functions.
     pub topic_arn: String,
+    pub description: Option<String>,
     /// Its outputs, by name.
-    pub outputs: BTreeMap<String, String>,
+    pub outputs: BTreeMap<String, Output>,
     /// The KMS keys of topics and queues, by their ARNs. AWS-managed keys require no permission and are omitted.
     pub keys: BTreeMap<String, String>,
     /// The policy of the default event bus.
@@ -147,6 +150,7 @@ impl Template {
             None => Value::Object(Map::new()),
         };
         let mut template = Template {
+            description: scope.description(),
             parameters: scope.parameters(),
             keys: keys::keys(&scope)?,
             bus_policy: buses::policy(&scope, buses::DEFAULT)?,
@@ -186,13 +190,10 @@ impl Template {
         template.principals = roles::principals(&scope, &with_roles)?;
         template.topic_arn = topic_arn(&template.functions)?;
         for (name, output) in scope.written("Outputs").into_iter().flatten() {
-            if scope.is_made(output)? {
-                let value = scope.resolve(&output["Value"], &format!("Outputs.{name}.Value"))?;
-                let value = value.as_ref().and_then(Value::as_str);
-                template
-                    .outputs
-                    .extend(value.map(|value| (name.clone(), value.to_owned())));
-            }
+            let output = output::read(&scope, output, &format!("Outputs.{name}"))?;
+            template
+                .outputs
+                .extend(output.map(|output| (name.clone(), output)));
         }
         Ok(template)
     }

@@ -5,6 +5,7 @@ mod seed_ecs;
 mod seed_roles;
 mod settings;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 
+use crate::acm::Certificates;
 use crate::api::{self, Api};
 use crate::assumption::{Assumption, Assumptions};
 use crate::clock::Clock;
-use crate::cloudformation::Stack;
+use crate::cloudformation::{CloudFormation, Stack, StackStatus};
 use crate::cloudwatch::CloudWatch;
 use crate::codedeploy::CodeDeploy;
 use crate::context::Context;
@@ -225,7 +227,8 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         sns: Sns::new(vec![template.topic_arn.clone()]),
         logs,
         secrets_manager,
-        stack: stack(template, &clock),
+        cloudformation: CloudFormation::new(stack(template, &clock)),
+        certificates: Certificates::new()?,
         listener_ports: settings.listener_ports,
         endpoint,
     })
@@ -243,8 +246,12 @@ fn iam(template: &Template, without: &[Removal]) -> anyhow::Result<Arc<Iam>> {
 
 fn stack(template: &Template, clock: &Clock) -> Stack {
     Stack {
-        name: STACK,
+        name: STACK.to_owned(),
+        description: template.description.clone(),
         parameters: template.parameters.clone(),
+        resolved: BTreeMap::new(),
+        outputs: template.outputs.clone(),
+        status: StackStatus::CreateComplete,
         created_at: clock.now(),
     }
 }

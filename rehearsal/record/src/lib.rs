@@ -12,6 +12,7 @@ mod moment;
 mod parameter;
 mod pipeline;
 mod service;
+mod stack;
 mod task;
 pub mod timeline;
 mod traffic;
@@ -35,6 +36,7 @@ pub use message::Message;
 pub use parameter::Parameter;
 pub use pipeline::{Image, MigrationGate, Pipeline, Push, Request, TestTrafficGate, is_among};
 pub use service::{Answered, Answerer, AtEnd, HealthChange, Listeners, TestAnswer, is_called};
+pub use stack::Stack;
 pub use task::{Container, ContainerEnd, Migration, Task};
 pub use traffic::{Answer, Answers, NO_VERSION, Seen, Stretch};
 pub use verdict::{Excuse, Invariant, Problem, Violation};
@@ -111,6 +113,9 @@ pub struct Record {
     /// The SSM parameters, in the order of their creation.
     #[serde(default)]
     pub parameters: Vec<Parameter>,
+    /// The stacks of a user's templates, in the order of their creation.
+    #[serde(default)]
+    pub stacks: Vec<Stack>,
     /// Every push of a tag, in order, including those before the start.
     pub pushes: Vec<Push>,
     /// In the order in which they began.

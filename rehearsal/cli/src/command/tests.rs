@@ -233,10 +233,15 @@ fn wrong_usage_is_told_with_status_2() {
 }
 
 /// Every option, with a value for it, and the commands that use it: `NAME` is a scenario.
-const HONOURED: [(&str, &str, &str); 29] = [
+const HONOURED: [(&str, &str, &str); 30] = [
     ("--assume", "all", "NAME scale serve crashes"),
     ("--binaries", "here", "NAME scale serve crashes storm"),
     ("--call", "ecs:RunTask", "crashes"),
+    (
+        "--certificate",
+        "arn:aws:acm:eu-central-1:111122223333:certificate/a=shop.example.com",
+        "NAME",
+    ),
     ("--dwell", "20", "NAME"),
     ("--event", "push.json", "NAME"),
     ("--function", "", "serve crashes"),

@@ -28,7 +28,7 @@ use crate::play::{Data, Paths, end, start_world};
 use crate::progress::{self, Output};
 use crate::scenario::setting::Setting;
 
-use crate::traffic::{Asked, PATHS, PAUSE, Rest, Traffic};
+use crate::traffic::{Asked, Front, PATHS, PAUSE, Rest, Traffic};
 
 /// The interval of progress lines, in real time.
 const PROGRESS: Duration = Duration::from_secs(10);
@@ -119,7 +119,7 @@ async fn through(
             .base_url(&service.label, ListenerKind::Production)
             .with_context(|| format!("`{}` has no listener", service.label))?;
         let client = Traffic::start(
-            address,
+            Front::plain(address)?,
             world.clock.clone(),
             Rest::Pause(PAUSE * size.services),
             PATHS.map(Asked::path).into(),

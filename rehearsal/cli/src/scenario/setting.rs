@@ -84,6 +84,13 @@ pub(crate) struct Stacks {
     pub(crate) has_hooks: bool,
 }
 
+impl Stacks {
+    /// Whether this is the name of one of them.
+    pub(crate) fn has(&self, stack: &str) -> bool {
+        self.files.iter().any(|file| file.stack == stack)
+    }
+}
+
 /// A function that the template does not declare.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

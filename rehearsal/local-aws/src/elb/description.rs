@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use crate::elb::condition::Condition;
+use crate::elb::redirect::Redirect;
 use crate::elb::tls::Protocol;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +79,10 @@ pub struct ListenerDescription {
     pub forward: Vec<Forward>,
     /// For how long a client stays with a target group of the action; `None` if the weights decide of every request.
     pub sticks_for: Option<Duration>,
-    /// The status that it answers with itself, where it forwards nothing.
-    pub fixed_response: Option<u16>,
+    /// What it answers itself, where it forwards nothing.
+    pub own_answer: Option<OwnAnswer>,
+    /// What CreateListener gave a listener that speaks HTTPS.
+    pub secured: Option<Secured>,
     /// Its rules without the default one, by priority.
     pub rules: Vec<RuleDescription>,
 }
@@ -101,12 +104,28 @@ pub struct Forward {
     pub weight: u32,
 }
 
+/// The default certificate of a listener, and its security policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secured {
+    pub certificate_arn: String,
+    /// The names that the certificate is for.
+    pub names: Vec<String>,
+    pub security_policy: String,
+}
+
 /// What a listener does with requests that meet no rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DefaultAction {
     Forward(Vec<Forward>),
+    Own(OwnAnswer),
+}
+
+/// An answer of a listener's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnAnswer {
     /// With this status.
     FixedResponse(u16),
+    Redirect(Redirect),
 }
 
 impl From<Vec<Forward>> for DefaultAction {
@@ -116,18 +135,18 @@ impl From<Vec<Forward>> for DefaultAction {
 }
 
 impl DefaultAction {
-    /// Empty for a fixed response.
+    /// Empty where it answers itself.
     pub fn forward(&self) -> &[Forward] {
         match self {
             DefaultAction::Forward(forward) => forward,
-            DefaultAction::FixedResponse(_) => &[],
+            DefaultAction::Own(_) => &[],
         }
     }
 
-    pub fn fixed_response(&self) -> Option<u16> {
+    pub fn own_answer(&self) -> Option<&OwnAnswer> {
         match self {
             DefaultAction::Forward(_) => None,
-            DefaultAction::FixedResponse(status) => Some(*status),
+            DefaultAction::Own(answer) => Some(answer),
         }
     }
 }

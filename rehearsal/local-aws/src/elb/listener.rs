@@ -22,7 +22,8 @@ impl Listener {
             protocol: self.protocol,
             forward: self.distribution.forward(),
             sticks_for: self.sticks_for,
-            fixed_response: self.fixed_response,
+            own_answer: self.own_answer.clone(),
+            secured: self.secured.clone(),
             rules: self.rules.iter().map(Rule::describe).collect(),
         }
     }

@@ -4,24 +4,23 @@ mod condition;
 mod description;
 mod forward;
 mod health;
+mod listen;
 mod listener;
 pub mod matcher;
 mod node;
 mod proxy;
+mod redirect;
 mod rule;
 mod rule_arn;
+mod security_policy;
 mod state;
 mod stickiness;
 mod tls;
 
-use std::collections::BTreeMap;
-use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
-use tokio::net::TcpListener;
 use tokio::sync::futures::Notified;
 
 use crate::clock::Clock;
@@ -35,16 +34,15 @@ use crate::identity::arn;
 pub use condition::{Condition, QueryPair};
 pub use description::{
     Answer, Answering, DefaultAction, Forward, HealthChange, ListenerDescription, ListenerPort,
-    ListenerPorts, LoadBalancerDescription, LoadBalancerKind, RuleDescription, Target,
-    TargetGroupDescription, TargetGroupSettings, TargetHealth, Traffic,
+    ListenerPorts, LoadBalancerDescription, LoadBalancerKind, OwnAnswer, RuleDescription, Secured,
+    Target, TargetGroupDescription, TargetGroupSettings, TargetHealth, Traffic,
 };
 pub use health::SPEED_UP;
 pub use node::{NODES_AT_MOST, Nodes};
+pub use redirect::Redirect;
 pub use rule_arn::{default_rule, is_of_network, listener_of, whole_listener};
+pub use security_policy::is_security_policy;
 pub use tls::{AUTHORITY, Protocol, client_config};
-
-/// The number of ports to try until one is free at both addresses.
-const PORTS_TRIED: u32 = 100;
 
 /// All load balancers of the rehearsal; cheap to clone.
 #[derive(Clone)]
@@ -99,88 +97,6 @@ impl LoadBalancers {
             settings,
             load_balancer_arns: Vec::new(),
         }
-    }
-
-    /// A listener that speaks HTTP.
-    pub async fn create_listener(
-        &self,
-        load_balancer_arn: &str,
-        forward: Vec<Forward>,
-    ) -> anyhow::Result<ListenerDescription> {
-        self.listen(Protocol::Http, load_balancer_arn, forward)
-            .await
-    }
-
-    /// A listener at a free loopback port.
-    pub async fn listen(
-        &self,
-        protocol: Protocol,
-        load_balancer_arn: &str,
-        forward: Vec<Forward>,
-    ) -> anyhow::Result<ListenerDescription> {
-        self.listen_at(
-            ListenerPort::Exactly(0),
-            protocol,
-            load_balancer_arn,
-            forward,
-        )
-        .await
-    }
-
-    /// Binds a loopback port, any free one for 0, and serves it until the rehearsal ends, at every address that `localhost`
-    /// may resolve to.
-    pub async fn listen_at(
-        &self,
-        wanted: ListenerPort,
-        protocol: Protocol,
-        load_balancer_arn: &str,
-        action: impl Into<DefaultAction>,
-    ) -> anyhow::Result<ListenerDescription> {
-        let action = action.into();
-        let acceptor = protocol.acceptor().context("read the certificate")?;
-        let bound = match wanted {
-            ListenerPort::Exactly(port) => bind(port).await,
-            ListenerPort::AnyFor(_) => bind(0).await,
-        };
-        let sockets = bound.context("open a listener on loopback")?;
-        let port = sockets[0].local_addr()?.port();
-        let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok());
-        let addresses = addresses.map(|address| address.ip()).collect();
-        let mut state = self.inner.lock();
-        let number = state.next_number();
-        let load_balancer = load_balancer_arn.replacen(":loadbalancer/", ":listener/", 1);
-        let listener = Listener {
-            arn: format!("{load_balancer}/{number:016x}"),
-            load_balancer_arn: load_balancer_arn.to_owned(),
-            port,
-            asked_port: match wanted {
-                ListenerPort::Exactly(_) => port,
-                ListenerPort::AnyFor(asked) => asked,
-            },
-            protocol,
-            addresses,
-            nodes: self.inner.nodes.of_listener(action.forward()),
-            distribution: Distribution::new(action.forward().to_vec()),
-            sticks_for: None,
-            fixed_response: action.fixed_response(),
-            rules: Vec::new(),
-            pinned: BTreeMap::new(),
-            traffic: Traffic::default(),
-            answers: Vec::new(),
-        };
-        let description = listener.describe();
-        state.listeners.push(listener);
-        drop(state);
-        self.inner.usage_changed.notify_waiters();
-        for socket in sockets {
-            tokio::spawn(proxy::serve(
-                self.inner.clone(),
-                description.clone(),
-                acceptor.clone(),
-                socket,
-            ));
-        }
-        Ok(description)
     }
 
     /// Adds a rule: requests that meet these conditions are forwarded there, regardless of the listener's default action.
@@ -286,7 +202,7 @@ impl LoadBalancers {
             .find(|listener| listener.arn == listener_arn)
         {
             let now = self.inner.clock.now();
-            listener.fixed_response = None;
+            listener.own_answer = None;
             for node in &mut listener.nodes {
                 node.announce(now, &forward);
             }
@@ -476,24 +392,6 @@ impl LoadBalancers {
     pub fn health_changed(&self) -> Notified<'_> {
         self.inner.health_changed.notified()
     }
-}
-
-/// Binds one port, any free one for 0, at both loopback addresses if the machine has both, because a client of `localhost`
-/// tries each address that it resolves to.
-async fn bind(wanted: u16) -> anyhow::Result<Vec<TcpListener>> {
-    let mut last = None;
-    for _ in 0..PORTS_TRIED {
-        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).await?;
-        let port = first.local_addr()?.port();
-        match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
-            Ok(second) => return Ok(vec![first, second]),
-            // Another process has that port at the other address.
-            Err(error) if error.kind() == ErrorKind::AddrInUse => last = Some(error),
-            // The machine has only one loopback address.
-            Err(_) => return Ok(vec![first]),
-        }
-    }
-    Err(last.map_or_else(|| anyhow!("no port"), Into::into))
 }
 
 #[cfg(test)]

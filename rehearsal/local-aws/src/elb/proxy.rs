@@ -16,11 +16,12 @@ use futures_util::StreamExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::elb::redirect::Requested;
 use crate::elb::rule::Asked;
 use crate::elb::state::{Inner, Routed, Ticket};
 use crate::elb::stickiness;
 use crate::elb::tls::{Protocol, Stream};
-use crate::elb::{Answer, ListenerDescription};
+use crate::elb::{Answer, ListenerDescription, OwnAnswer};
 
 /// ALB's default idle timeout: if a target sends nothing for this long, the client gets a 504.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -42,6 +43,7 @@ struct Listener {
     inner: Arc<Inner>,
     arn: String,
     port: u16,
+    asked_port: u16,
     protocol: Protocol,
     address: IpAddr,
 }
@@ -124,6 +126,7 @@ pub(super) async fn serve(
         inner,
         arn: listener.arn,
         port: listener.port,
+        asked_port: listener.asked_port,
         protocol: listener.protocol,
     });
     let service = router.into_make_service_with_connect_info::<Connection>();
@@ -146,21 +149,18 @@ async fn answer(
         rule,
         sticks_for,
         ticket,
-        fixed_response,
+        own_answer: own,
     } = listener
         .inner
         .route(&listener.arn, connection.number, &asked);
     let target = ticket.as_ref().map(|ticket| ticket.target.clone());
+    let (uri, host) = (request.uri().clone(), asked.host().to_owned());
     let (mut response, by) = match ticket {
         Some(ticket) => match pass_on(&listener, ticket, request).await {
             Ok(response) => (response, target),
             Err(status) => (own_answer(status), None),
         },
-        None => {
-            let fixed = fixed_response.and_then(|status| StatusCode::from_u16(status).ok());
-            let status = fixed.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-            (own_answer(status), None)
-        }
+        None => (answer_itself(own.as_ref(), &listener, (&uri, &host)), None),
     };
     if let (Some(by), Some(sticks_for)) = (&by, sticks_for)
         && let Some(cookie) = stickiness::cookie(&by.target_group_arn, sticks_for, asked_at)
@@ -270,6 +270,37 @@ fn add_version(headers: &mut HeaderMap, ticket: &Ticket) {
     if let Some(version) = version.and_then(|version| HeaderValue::from_str(version).ok()) {
         headers.entry("x-version").or_insert(version);
     }
+}
+
+/// What a listener's action answers without a target; 503 where it should have one.
+fn answer_itself(
+    action: Option<&OwnAnswer>,
+    listener: &Listener,
+    (uri, host): (&Uri, &str),
+) -> Response {
+    match action {
+        None => own_answer(StatusCode::SERVICE_UNAVAILABLE),
+        Some(OwnAnswer::FixedResponse(status)) => own_answer(valid(*status)),
+        Some(OwnAnswer::Redirect(redirect)) => {
+            let location = redirect.location(Requested {
+                protocol: listener.protocol.as_str(),
+                port: listener.asked_port,
+                host,
+                path: uri.path(),
+                query: uri.query().unwrap_or_default(),
+            });
+            let mut response = own_answer(valid(redirect.status));
+            if let Ok(location) = HeaderValue::from_str(&location) {
+                response.headers_mut().insert(header::LOCATION, location);
+            }
+            response
+        }
+    }
+}
+
+/// Statuses are checked when an action is given.
+fn valid(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// A response of the load balancer itself.

@@ -33,7 +33,7 @@ pub(super) struct Asked<'r> {
 
 impl Asked<'_> {
     /// The host without its port.
-    fn host(&self) -> &str {
+    pub(super) fn host(&self) -> &str {
         let host = self.headers.get(header::HOST);
         let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
         match host.rsplit_once(':') {

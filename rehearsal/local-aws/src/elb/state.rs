@@ -18,7 +18,8 @@ use crate::elb::rule::{Asked, Rule};
 use crate::elb::stickiness;
 use crate::elb::tls::Protocol;
 use crate::elb::{
-    Answer, Answering, HealthChange, LoadBalancerDescription, Target, TargetGroupSettings, Traffic,
+    Answer, Answering, HealthChange, LoadBalancerDescription, OwnAnswer, Secured, Target,
+    TargetGroupSettings, Traffic,
 };
 
 pub(super) struct Inner {
@@ -81,7 +82,8 @@ pub(super) struct Listener {
     /// The listener's action, as AWS describes it.
     pub(super) distribution: Distribution,
     /// What it answers itself, where its action forwards nothing.
-    pub(super) fixed_response: Option<u16>,
+    pub(super) own_answer: Option<OwnAnswer>,
+    pub(super) secured: Option<Secured>,
     /// The actions that its nodes apply.
     pub(super) nodes: Vec<Node>,
     /// For how long a client stays with a target group of the action.
@@ -113,8 +115,7 @@ pub(super) struct Routed {
     pub(super) sticks_for: Option<Duration>,
     /// `None` if there is no target.
     pub(super) ticket: Option<Ticket>,
-    /// The status of the listener's own answer.
-    pub(super) fixed_response: Option<u16>,
+    pub(super) own_answer: Option<OwnAnswer>,
 }
 
 /// A request's slot at a target; released on drop.
@@ -231,9 +232,9 @@ impl Inner {
             return Routed::default();
         };
         let rule = listener.rules.iter().position(|rule| rule.is_met(asked));
-        let of_default = listener.fixed_response.filter(|_| rule.is_none());
+        let of_default = listener.own_answer.clone().filter(|_| rule.is_none());
         Routed {
-            fixed_response: of_default,
+            own_answer: of_default,
             rule: rule.map(|rule| listener.rules[rule].arn.clone()),
             sticks_for: match rule {
                 Some(rule) => listener.rules[rule].sticks_for,

@@ -10,11 +10,13 @@ use std::task::{Context, Poll, ready};
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, TlsAcceptor};
+
+use crate::acm::Certificate;
 
 /// The certificate of the world's private authority, in PEM.
 pub const AUTHORITY: &str = include_str!("tls/authority.pem");
@@ -56,14 +58,31 @@ impl Protocol {
             Protocol::Http | Protocol::Tcp => return Ok(None),
             Protocol::Https => {}
         }
-        let ring = Arc::new(rustls::crypto::ring::default_provider());
         let certificate = CertificateDer::from_pem_slice(CERTIFICATE)?;
-        let config = ServerConfig::builder_with_provider(ring)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], PrivateKeyDer::from_pem_slice(KEY)?)?;
-        Ok(Some(TlsAcceptor::from(Arc::new(config))))
+        let key = PrivateKeyDer::from_pem_slice(KEY)?;
+        accepting(certificate, key, rustls::DEFAULT_VERSIONS).map(Some)
     }
+}
+
+/// What makes a listener's connections with a certificate of ACM's, in these versions of TLS.
+pub(super) fn acceptor(
+    certificate: &Certificate,
+    versions: &[&'static SupportedProtocolVersion],
+) -> anyhow::Result<TlsAcceptor> {
+    accepting(certificate.certificate.clone(), certificate.key(), versions)
+}
+
+fn accepting(
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> anyhow::Result<TlsAcceptor> {
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(ring)
+        .with_protocol_versions(versions)?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// What a client uses that trusts the world's authority, and no other.

@@ -85,6 +85,7 @@ fn own(
         Kind::Application | Kind::AutoScalingGroup | Kind::DeploymentGroup => {
             vec![("Ref", name())]
         }
+        Kind::Certificate => made(&["Ref"]),
         Kind::Cluster => vec![
             ("Ref", name()),
             ("Arn", arn("ecs", &format!("cluster/{}", name()))),

@@ -10,6 +10,7 @@ pub(super) enum Kind {
     Alarm,
     Application,
     AutoScalingGroup,
+    Certificate,
     Cluster,
     DeploymentGroup,
     Eip,
@@ -40,10 +41,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 30] = [
+    pub(super) const ALL: [Kind; 31] = [
         Kind::Alarm,
         Kind::Application,
         Kind::AutoScalingGroup,
+        Kind::Certificate,
         Kind::Cluster,
         Kind::DeploymentGroup,
         Kind::Eip,
@@ -79,6 +81,7 @@ impl Kind {
             Kind::Alarm => "AWS::CloudWatch::Alarm",
             Kind::Application => "AWS::CodeDeploy::Application",
             Kind::AutoScalingGroup => "AWS::AutoScaling::AutoScalingGroup",
+            Kind::Certificate => "AWS::CertificateManager::Certificate",
             Kind::Cluster => "AWS::ECS::Cluster",
             Kind::DeploymentGroup => "AWS::CodeDeploy::DeploymentGroup",
             Kind::Eip => "AWS::EC2::EIP",
@@ -133,7 +136,8 @@ impl Kind {
             Kind::Role => Some("RoleName"),
             Kind::Service => Some("serviceName"),
             Kind::TaskDefinition => Some("family"),
-            Kind::Eip
+            Kind::Certificate
+            | Kind::Eip
             | Kind::InternetGateway
             | Kind::LaunchTemplate
             | Kind::Listener

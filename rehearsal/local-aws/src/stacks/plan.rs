@@ -11,8 +11,10 @@ use super::names::is_unknown;
 use super::shape::{Property, members};
 use super::surroundings::Surroundings;
 use super::tables;
+use crate::cloudformation::Output;
 use crate::ecs::capacity::INSTANCE_TYPES;
 use crate::template::intrinsics::Scope;
+use crate::template::output;
 
 /// What a resource may have beside its properties.
 const OF_RESOURCES: [&str; 7] = [
@@ -31,8 +33,7 @@ const OF_OUTPUTS: [&str; 4] = ["Condition", "Description", "Export", "Value"];
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// By name. An attribute that only a made resource has is not known yet.
-    pub outputs: BTreeMap<String, String>,
-    pub exports: BTreeMap<String, String>,
+    pub outputs: BTreeMap<String, Output>,
     /// The names of its ECR repositories.
     pub repositories: Vec<String>,
     /// Its ECS services.
@@ -74,6 +75,8 @@ impl Plan {
         check_rules(file, &scope, &mut problems);
         let mut reading = Reading {
             file,
+            certificates: surroundings.certificates.keys().cloned().collect(),
+            exports: surroundings.exports.keys().cloned().collect(),
             scope,
             problems,
             plan: Plan::default(),
@@ -173,6 +176,10 @@ fn check_rules(file: &TemplateFile, scope: &Scope, problems: &mut Vec<String>) {
 
 struct Reading<'f> {
     file: &'f TemplateFile,
+    /// The ARNs of certificates that are there before the stack.
+    certificates: BTreeSet<String>,
+    /// The names that the stacks before export.
+    exports: BTreeSet<String>,
     scope: Scope,
     problems: Vec<String>,
     plan: Plan,
@@ -282,6 +289,9 @@ impl Reading<'_> {
                 containers: Vec::new(),
             });
         }
+        if kind == Kind::Listener {
+            self.knows_certificates(&path, &members);
+        }
         if kind == Kind::LaunchTemplate {
             let of_type = members.get("LaunchTemplateData");
             let of_type = of_type.and_then(|data| data["InstanceType"].as_str());
@@ -296,6 +306,21 @@ impl Reading<'_> {
             }
         }
         members
+    }
+
+    /// An ARN does not say which names a certificate is for, and without them nobody knows whether a client takes it.
+    fn knows_certificates(&mut self, path: &str, members: &Map<String, Value>) {
+        let listed = members.get("Certificates").and_then(Value::as_array);
+        let arns = listed.into_iter().flatten();
+        let arns = arns.filter_map(|one| one["CertificateArn"].as_str());
+        let mut unknown = arns.filter(|arn| !is_unknown(arn) && !self.certificates.contains(*arn));
+        if let Some(arn) = unknown.next() {
+            let why = format!(
+                "the rehearsal does not know the names in the certificate `{arn}` (hint: `--certificate {arn}=NAME`, with commas \
+                 between several)"
+            );
+            self.refuse(&format!("{path}.Certificates"), &why);
+        }
     }
 
     /// What refers to a resource that is not read is no mistake of its own.
@@ -333,32 +358,17 @@ impl Reading<'_> {
     }
 
     fn output(&mut self, name: &str, output: &Value, path: &str) -> anyhow::Result<()> {
-        if let Some((value, export)) = read_output(&self.scope, output, path)? {
-            if let Some(export) = export {
-                self.plan.exports.insert(export, value.clone());
+        if let Some(output) = output::read(&self.scope, output, path)? {
+            let export = output.export.as_ref();
+            if let Some(export) = export.filter(|export| self.exports.contains(*export)) {
+                // CloudFormation's sentence, which also says by which stack.
+                let why = format!("Export with name {export} is already exported");
+                self.refuse(&format!("{path}.Export.Name"), &why);
             }
-            self.plan.outputs.insert(name.to_owned(), value);
+            self.plan.outputs.insert(name.to_owned(), output);
         }
         Ok(())
     }
-}
-
-/// The value of an output and the name that it is exported by; none where its condition is false.
-pub(super) fn read_output(
-    scope: &Scope,
-    output: &Value,
-    path: &str,
-) -> anyhow::Result<Option<(String, Option<String>)>> {
-    if !scope.is_made(output)? {
-        return Ok(None);
-    }
-    let text = |value: &Value, path: &str| {
-        let value = scope.resolve(value, path)?;
-        Ok::<_, anyhow::Error>(value.and_then(|value| value.as_str().map(ToOwned::to_owned)))
-    };
-    let value = text(&output["Value"], &format!("{path}.Value"))?.unwrap_or_default();
-    let export = text(&output["Export"]["Name"], &format!("{path}.Export.Name"))?;
-    Ok(Some((value, export)))
 }
 
 /// Whether an output holds what only a made resource has.

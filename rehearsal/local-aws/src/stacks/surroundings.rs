@@ -21,6 +21,8 @@ pub struct Surroundings {
     /// Outputs of the stacks before.
     pub outputs: BTreeMap<String, String>,
     pub exports: BTreeMap<String, String>,
+    /// Certificates that are there before the stacks: the names in each, by its ARN.
+    pub certificates: BTreeMap<String, Vec<String>>,
     /// Repositories of the stacks before.
     pub repositories: Vec<String>,
     /// The version of the first image in each of them.
@@ -30,8 +32,12 @@ pub struct Surroundings {
 impl Surroundings {
     /// Adds what a stack has made, or will make.
     pub fn with(mut self, plan: &Plan) -> Surroundings {
-        self.outputs.extend(plan.outputs.clone());
-        self.exports.extend(plan.exports.clone());
+        for (name, output) in &plan.outputs {
+            self.outputs.insert(name.clone(), output.value.clone());
+            let export = output.export.iter();
+            let export = export.map(|export| (export.clone(), output.value.clone()));
+            self.exports.extend(export);
+        }
         self.repositories.extend(plan.repositories.clone());
         self
     }

@@ -14,6 +14,7 @@ pub(super) fn of(kind: Kind) -> (&'static [Property], Naming) {
         Kind::Alarm => (others::ALARM, Naming::AsWritten),
         Kind::Application => (deploying::APPLICATION, Naming::SmallFirst),
         Kind::AutoScalingGroup => (network::AUTO_SCALING_GROUP, Naming::AsWritten),
+        Kind::Certificate => (balancing::CERTIFICATE, Naming::AsWritten),
         Kind::Cluster => (deploying::CLUSTER, Naming::SmallFirst),
         Kind::DeploymentGroup => (deploying::DEPLOYMENT_GROUP, Naming::SmallFirst),
         Kind::Eip => (network::EIP, Naming::AsWritten),

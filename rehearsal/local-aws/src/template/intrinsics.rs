@@ -78,7 +78,7 @@ impl Scope {
     }
 
     /// The parameters as text; a list with commas.
-    pub(super) fn parameters(&self) -> BTreeMap<String, String> {
+    pub(crate) fn parameters(&self) -> BTreeMap<String, String> {
         let text = |value: &Value| match value.as_array() {
             Some(parts) => {
                 let parts = parts.iter().filter_map(Value::as_str);
@@ -89,6 +89,11 @@ impl Scope {
         let all = self.parameters.iter();
         all.map(|(name, value)| (name.clone(), text(value)))
             .collect()
+    }
+
+    pub(crate) fn description(&self) -> Option<String> {
+        let description = self.template["Description"].as_str();
+        description.map(ToOwned::to_owned)
     }
 
     pub(super) fn location(&self) -> &Location {

@@ -257,12 +257,22 @@ pub(crate) async fn codedeploy(world: &World, operation: &str, members: Value) -
 
 /// Makes one call in ELBv2's Query protocol; returns the HTTP status and the XML.
 pub(crate) async fn elb(world: &World, action: &str) -> (u16, String) {
-    let credential = "AKIATEST/20261121/eu-central-1/elasticloadbalancing/aws4_request";
+    query(world, "elasticloadbalancing", "2015-12-01", action).await
+}
+
+/// The same of a service that has this version of the protocol.
+pub(crate) async fn query(
+    world: &World,
+    service: &str,
+    version: &str,
+    action: &str,
+) -> (u16, String) {
+    let credential = format!("AKIATEST/20261121/eu-central-1/{service}/aws4_request");
     let headers = format!(
         "Content-Type: application/x-www-form-urlencoded\r\n\
          Authorization: AWS4-HMAC-SHA256 Credential={credential}, Signature=0\r\n"
     );
-    let form = format!("Version=2015-12-01&Action={action}");
+    let form = format!("Version={version}&Action={action}");
     let host = world.endpoint().trim_start_matches("http://");
     let (status, _, body) = send(host, "POST", &headers, &form).await;
     (status, body)

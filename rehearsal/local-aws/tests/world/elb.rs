@@ -15,7 +15,7 @@ async fn error(world: &World, action: &str) -> String {
     }
 }
 
-fn between<'b>(body: &'b str, tag: &str) -> Vec<&'b str> {
+pub(crate) fn between<'b>(body: &'b str, tag: &str) -> Vec<&'b str> {
     let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
     let parts = body.split(open.as_str()).skip(1);
     parts

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use local_aws::elb::{DefaultAction, ListenerPort, Protocol};
+use local_aws::elb::{DefaultAction, ListenerPort, OwnAnswer, Protocol};
 
 use crate::aws::{elb, world};
 
@@ -22,7 +22,7 @@ async fn a_listener_answers_with_its_status_until_it_forwards() {
     let world = world(|settings| settings.services[0].desired_count = 0).await;
     let balancer = world.load_balancers.create_load_balancer("api").arn;
     let wanted = ListenerPort::AnyFor(80);
-    let fixed = DefaultAction::FixedResponse(404);
+    let fixed = DefaultAction::Own(OwnAnswer::FixedResponse(404));
     let listener = world
         .load_balancers
         .listen_at(wanted, Protocol::Http, &balancer, fixed)

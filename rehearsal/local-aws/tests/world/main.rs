@@ -50,6 +50,8 @@ mod schedules;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod secure_listeners;
+#[cfg(test)]
 mod service_assumptions;
 #[cfg(test)]
 mod service_containers;
@@ -65,6 +67,8 @@ mod service_roles;
 mod service_rolling;
 #[cfg(test)]
 mod set_up;
+#[cfg(test)]
+mod stacks;
 #[cfg(test)]
 mod target_groups;
 #[cfg(test)]

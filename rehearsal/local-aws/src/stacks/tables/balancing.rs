@@ -59,11 +59,21 @@ const FORWARD: &[Property] = &[
     ),
 ];
 
+const REDIRECT: &[Property] = &[
+    text("Protocol"),
+    text("Port"),
+    text("Host"),
+    text("Path"),
+    text("Query"),
+    text("StatusCode"),
+];
+
 const ACTION: &[Property] = &[
     text("Type"),
     number("Order"),
     text("TargetGroupArn"),
     structure("ForwardConfig", FORWARD),
+    structure("RedirectConfig", REDIRECT),
     structure(
         "FixedResponseConfig",
         &[
@@ -80,12 +90,25 @@ const ACTION: &[Property] = &[
     ),
 ];
 
-/// `Certificates` and `SslPolicy` are not among them: a listener of a template speaks HTTP here.
 pub(super) const LISTENER: &[Property] = &[
     text("LoadBalancerArn"),
     text("Protocol"),
     number("Port"),
+    list("Certificates", &Shape::Structure(&[text("CertificateArn")])),
+    text("SslPolicy"),
     list("DefaultActions", &Shape::Structure(ACTION)),
+];
+
+const ISSUED: &str = "certificates are issued at once: nobody is asked whether a name is his";
+
+pub(super) const CERTIFICATE: &[Property] = &[
+    text("DomainName"),
+    texts("SubjectAlternativeNames"),
+    no_effect("CertificateTransparencyLoggingPreference", ISSUED),
+    no_effect("DomainValidationOptions", ISSUED),
+    no_effect("KeyAlgorithm", "clients here know every algorithm"),
+    no_effect("Tags", TAGS),
+    no_effect("ValidationMethod", ISSUED),
 ];
 
 const VALUES: &[Property] = &[texts("Values")];

@@ -1,32 +1,22 @@
-//! CreateLoadBalancer, CreateTargetGroup, ModifyTargetGroupAttributes and CreateListener: a person sets up what a service will be behind.
+//! CreateLoadBalancer, CreateTargetGroup and ModifyTargetGroupAttributes: a person sets up what a service will be behind.
 //!
 //! Limits and defaults are those of the API reference; sentences are inferred unless they say otherwise.
 
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use serde_json::json;
 
-use super::modify_listener::{check_association, forward, stickiness};
-use super::refusal::{are_arns, invalid, must_be_load_balancer, no_target_group};
-use super::shapes::{describe_listener, describe_load_balancer, describe_target_group};
+use super::refusal::{are_arns, invalid, no_target_group};
+use super::shapes::{describe_load_balancer, describe_target_group};
 use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
-use crate::api::operation::{Answer, Call, Operation, Outcome, Reply};
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::validation::Violations;
-use crate::elb::{
-    DefaultAction, ListenerDescription, ListenerPort, ListenerPorts, LoadBalancerKind, Protocol,
-    TargetGroupSettings, whole_listener,
-};
+use crate::elb::TargetGroupSettings;
 use crate::iam::Permission;
 use crate::identity::arn;
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::new_async(
-        "CreateListener",
-        |call| create_listener(call).boxed(),
-        on_new_listener,
-    ),
     Operation::new(
         "CreateLoadBalancer",
         create_load_balancer,
@@ -212,95 +202,6 @@ fn modify_attributes(call: Call<'_>) -> Answer {
     Ok(json!({ "Attributes": [{ "Key": DELAY, "Value": seconds.to_string() }] }))
 }
 
-async fn create_listener(call: Call<'_>) -> Outcome {
-    let load_balancer = call.input.required_text("LoadBalancerArn")?;
-    let kind = must_be_load_balancer(call, load_balancer)?.kind;
-    let protocol = call.input.text("Protocol")?;
-    if let (Some(other @ ("HTTP" | "HTTPS")), LoadBalancerKind::Network) = (protocol, kind) {
-        // AWS's sentence.
-        let message =
-            format!("Listener protocol '{other}' must be one of 'TLS, TCP, TCP_UDP, UDP'");
-        return Err(invalid(message));
-    }
-    match protocol {
-        Some("HTTP") => {}
-        None => return Err(invalid("A listener protocol must be specified")),
-        Some(other) => {
-            let what = format!("CreateListener with the protocol `{other}`, only `HTTP`");
-            return Err(invalid(not_simulated(&what)));
-        }
-    }
-    let port = call.input.integer("Port")?;
-    let port = port.ok_or_else(|| invalid("A listener port must be specified"))?;
-    Violations::new("ValidationError")
-        .range("port", Some(port), 1, 65_535)
-        .check()?;
-    let port = u16::try_from(port).unwrap_or(u16::MAX);
-    let of_balancer = |known: &ListenerDescription| known.load_balancer_arn == load_balancer;
-    let mut known = call.aws.load_balancers.listeners().into_iter();
-    if known.any(|known| of_balancer(&known) && known.asked_port == port) {
-        // AWS's sentence.
-        let message = "A listener already exists on this port for this load balancer";
-        return Err(ApiError::new("DuplicateListener", message));
-    }
-    let actions = call.input.structures("DefaultActions")?;
-    let (action, sticks_for) = match actions.as_slice() {
-        [] => return Err(call.input.missing("defaultActions")),
-        [action] => (default_action(action)?, stickiness(action)?),
-        [_, _, ..] => {
-            return Err(invalid(not_simulated(
-                "several actions of a listener, only one that forwards",
-            )));
-        }
-    };
-    check_association(call, action.forward(), load_balancer)?;
-    // All load balancers have one machine's ports here.
-    let wanted = match call.aws.listener_ports {
-        ListenerPorts::AsAsked => ListenerPort::Exactly(port),
-        ListenerPorts::Free => ListenerPort::AnyFor(port),
-    };
-    let mut created = call
-        .aws
-        .load_balancers
-        .listen_at(wanted, Protocol::Http, load_balancer, action)
-        .await
-        .map_err(|error| {
-            let what = format!("a listener at port {port} of this machine ({error:#})");
-            invalid(not_simulated(&what))
-        })?;
-    let rule = whole_listener(&created.arn);
-    call.aws.load_balancers.set_stickiness(&rule, sticks_for);
-    created.sticks_for = sticks_for;
-    Ok(Reply::from(
-        json!({ "Listeners": [describe_listener(&created)] }),
-    ))
-}
-
-/// The action of a new listener. Of the limits of a fixed response only its status is checked (API Reference,
-/// FixedResponseActionConfig).
-fn default_action(action: &Input<'_>) -> Result<DefaultAction, ApiError> {
-    if action.text("Type")? != Some("fixed-response") {
-        return forward(action).map(DefaultAction::Forward);
-    }
-    let config = action.required_structure("FixedResponseConfig")?;
-    let status = config.required_text("StatusCode")?;
-    if let Some(member) = ["ContentType", "MessageBody"]
-        .iter()
-        .find(|member| config.value(member).is_some())
-    {
-        let what = format!("{member} of a fixed response, only its StatusCode");
-        return Err(invalid(not_simulated(&what)));
-    }
-    let number = status.parse::<u16>().ok();
-    let number = number.filter(|status| [2, 4, 5].contains(&(status / 100)));
-    match number {
-        Some(status) => Ok(DefaultAction::FixedResponse(status)),
-        None => Err(invalid(format!(
-            "'{status}' is not a status of a fixed response, 2XX, 4XX or 5XX"
-        ))),
-    }
-}
-
 /// SAR, Elastic Load Balancing V2: the new load balancer.
 fn on_new_load_balancer(call: Call<'_>) -> Vec<Permission> {
     let name = call.named_or_any("Name");
@@ -322,9 +223,4 @@ fn on_new_group(call: Call<'_>) -> Vec<Permission> {
 /// SAR, Elastic Load Balancing V2: the target group.
 fn on_group(call: Call<'_>) -> Vec<Permission> {
     vec![call.on(call.named_or_any("TargetGroupArn"))]
-}
-
-/// SAR, Elastic Load Balancing V2: the load balancer.
-fn on_new_listener(call: Call<'_>) -> Vec<Permission> {
-    vec![call.on(call.named_or_any("LoadBalancerArn"))]
 }

@@ -1,6 +1,7 @@
 //! Elastic Load Balancing's operations (version 2).
 
 mod create;
+mod create_listener;
 mod modify_listener;
 mod refusal;
 mod rules;
@@ -24,7 +25,11 @@ use crate::api::permission::no_resource;
 use crate::api::validation::Violations;
 use crate::elb::{ListenerDescription, LoadBalancerDescription, TargetGroupDescription};
 
-pub(super) const OPERATIONS: &[&[Operation]] = &[create::OPERATIONS, OF_WHAT_IS_THERE];
+pub(super) const OPERATIONS: &[&[Operation]] = &[
+    create::OPERATIONS,
+    create_listener::OPERATIONS,
+    OF_WHAT_IS_THERE,
+];
 
 const OF_WHAT_IS_THERE: &[Operation] = &[
     Operation::new("CreateRule", create_rule, on_new_rule),

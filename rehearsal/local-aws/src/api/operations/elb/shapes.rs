@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::elb::{
-    Condition, Forward, ListenerDescription, LoadBalancerDescription, LoadBalancerKind, Protocol,
-    RuleDescription, TargetGroupDescription, TargetHealth, default_rule, is_of_network,
+    Condition, Forward, ListenerDescription, LoadBalancerDescription, LoadBalancerKind, OwnAnswer,
+    Protocol, RuleDescription, TargetGroupDescription, TargetHealth, default_rule, is_of_network,
 };
 use crate::identity::{arn, uuid_of};
 
@@ -80,9 +80,16 @@ pub(super) fn describe_listener(listener: &ListenerDescription) -> Value {
     match listener.protocol {
         Protocol::Http | Protocol::Tcp => {}
         Protocol::Https => {
-            let certificate = format!("certificate/{}", uuid_of(&listener.load_balancer_arn));
-            described["Certificates"] = json!([{ "CertificateArn": arn("acm", &certificate) }]);
-            described["SslPolicy"] = json!(SECURITY_POLICY);
+            let of_world = || {
+                let certificate = format!("certificate/{}", uuid_of(&listener.load_balancer_arn));
+                (arn("acm", &certificate), SECURITY_POLICY.to_owned())
+            };
+            let secured = listener.secured.clone();
+            let (certificate, policy) = secured.map_or_else(of_world, |secured| {
+                (secured.certificate_arn, secured.security_policy)
+            });
+            described["Certificates"] = json!([{ "CertificateArn": certificate }]);
+            described["SslPolicy"] = json!(policy);
             described["MutualAuthentication"] = json!({ "Mode": "off" });
         }
     }
@@ -90,10 +97,21 @@ pub(super) fn describe_listener(listener: &ListenerDescription) -> Value {
 }
 
 fn default_action(listener: &ListenerDescription) -> Value {
-    match listener.fixed_response {
-        Some(status) => {
+    match &listener.own_answer {
+        Some(OwnAnswer::FixedResponse(status)) => {
             json!({ "Type": "fixed-response", "FixedResponseConfig": { "StatusCode": status.to_string() } })
         }
+        Some(OwnAnswer::Redirect(redirect)) => json!({
+            "Type": "redirect",
+            "RedirectConfig": {
+                "Protocol": redirect.protocol,
+                "Port": redirect.port,
+                "Host": redirect.host,
+                "Path": redirect.path,
+                "Query": redirect.query,
+                "StatusCode": format!("HTTP_{}", redirect.status),
+            },
+        }),
         None => action(&listener.forward, listener.sticks_for),
     }
 }
