@@ -272,9 +272,8 @@ fn ends() -> Vec<(&'static str, Observed)> {
     let mut first = shipped.clone();
     first.deployment.sources.clear();
     (first.is_first, first.source) = (true, None);
-    first.target.definition.tags = json!([]);
     let mut others = shipped.clone();
-    others.target.definition.tags = json!([]);
+    (first.target.definition.tags, others.target.definition.tags) = (json!([]), json!([]));
     let mut settings = shipped.clone();
     settings.source = Some(revision(1, "b"));
     vec![
