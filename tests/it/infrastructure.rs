@@ -305,7 +305,7 @@ const UNREAD: [Mistake; 7] = [
         "service",
         ["Type: AWS::Logs::LogGroup", "Type: AWS::S3::Bucket"],
         2,
-        "service.yaml` has a mistake\n  at `Resources.Log`: the rehearsal does not make resources of the type `AWS::S3::Bucket`",
+        "service.yaml` has 1 mistake\n  at `Resources.Log`: the rehearsal does not make resources of the type `AWS::S3::Bucket`",
     ),
     (
         "property",
@@ -340,7 +340,7 @@ const UNREAD: [Mistake; 7] = [
         "network",
         ["Conditions:\n", "Mappings: {}\nConditions:\n"],
         2,
-        "network.yaml` has a mistake\n  at `Mappings`: the rehearsal does not read this section",
+        "network.yaml` has 1 mistake\n  at `Mappings`: the rehearsal does not read this section",
     ),
     (
         "reference",
