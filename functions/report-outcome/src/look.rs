@@ -174,9 +174,7 @@ impl Handler {
         let mut gate = Gate::Closed;
         let mut earlier = None;
         for mut observed in observed {
-            let told = Told::of(&observed.target.definition, stack)
-                .after(earlier.as_ref())
-                .in_deployment(&observed.deployment, stack);
+            let told = Told::of(&observed.target.definition, stack).after(earlier.as_ref());
             earlier = Some(told.clone());
             let announced = &looking.change.announced;
             let is_claimed = report::is_claimed(stack, announced, &observed.deployment.arn);

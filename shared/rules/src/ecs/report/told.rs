@@ -1,7 +1,6 @@
 //! What was told of the deployments of a revision: a tag for each kind of message, written after it was published.
 
 use super::due::What;
-use crate::ecs::ServiceDeployment;
 use crate::names::{ServiceDeploymentArn, StackName};
 use crate::observed::TaskDefinition;
 use crate::revision::{mark, stack_of};
@@ -13,7 +12,7 @@ const CHARACTERS_AT_MOST: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     stack: StackName,
-    /// Whether the stack was there when the revision was deployed: it registered it or one that was deployed before, or was called.
+    /// Whether the stack was there before every deployment of the revision: it registered it, or one that was deployed before.
     pub(super) was_there: bool,
     started: String,
     waiting: String,
@@ -39,13 +38,6 @@ impl Told {
     #[must_use]
     pub fn after(self, earlier: Option<&Self>) -> Self {
         let was_there = self.was_there || earlier.is_some_and(|earlier| earlier.was_there);
-        Self { was_there, ..self }
-    }
-
-    /// The same of this deployment, whose hooks may call the stack.
-    #[must_use]
-    pub fn in_deployment(self, deployment: &ServiceDeployment, stack: &StackName) -> Self {
-        let was_there = self.was_there || deployment.calls_stack(stack);
         Self { was_there, ..self }
     }
 
