@@ -42,13 +42,15 @@ pub struct ServiceDeployment {
 }
 
 impl ServiceDeployment {
-    /// Whether a hook of it calls a function of this stack: it was there when the deployment began.
+    /// Whether a hook of it calls a function of this stack: it was there when the deployment began. A service may be created with hooks
+    /// before they are, so that of its first deployment nothing is known.
     pub fn calls_stack(&self, stack: &StackName) -> bool {
         let name = format!("function:CodeDeployHook_{stack}_");
-        self.hooks.iter().any(|hook| match &hook.target {
-            HookTarget::Lambda { function, .. } => function.contains(&name),
-            HookTarget::Pause => false,
-        })
+        !self.sources.is_empty()
+            && self.hooks.iter().any(|hook| match &hook.target {
+                HookTarget::Lambda { function, .. } => function.contains(&name),
+                HookTarget::Pause => false,
+            })
     }
 
     /// When it ended, by whichever of its times says so.
