@@ -229,15 +229,15 @@ fn make_room(
     if may_be_behind && observed.rank.is_none() {
         return Err(Need::Rank);
     }
-    if observed.is_ordered_later(candidate) && observed.attempts_since_push.is_none() {
-        return Err(Need::AttemptsSincePush);
-    }
     let later_order = match observed.asked_by {
         AskedBy::Event => candidate.ordered_at > active.created_at,
         AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => true,
     };
     if !observed.remembers(&pipeline.tag) {
         return Ok(Decision::Skip(Skip::Waiting(active.id.clone())));
+    }
+    if observed.is_ordered_later(candidate) && observed.attempts_since_push.is_none() {
+        return Err(Need::AttemptsSincePush);
     }
     Ok(
         match (active.phase, pipeline.termination_wait, pipeline.when_busy) {

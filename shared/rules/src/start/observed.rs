@@ -82,9 +82,8 @@ impl Observed {
     /// tried since its push speaks against it then. Requests are not asked about here: what stands in their way ends for them. Under
     /// versions it finds the highest one alone.
     pub fn remembers(&self, rule: &TagRule) -> bool {
-        let tried = self.attempts_since_push.iter().flatten().count() > 0;
-        let candidate = self.candidate.as_ref();
-        if tried && candidate.is_some_and(|candidate| self.is_ordered_later(candidate)) {
+        let tried = self.attempts_since_push.as_ref();
+        if tried.is_some_and(|tried| !tried.is_empty()) {
             return false;
         }
         match (self.asked_by, rule) {
