@@ -20,7 +20,7 @@ use rules::rolling::{Migrations, Record};
 use rules::start::Decision;
 
 use crate::act::Begun;
-use crate::handler::Handler;
+use crate::handler::{Handler, ours};
 use crate::together::{Due, Next};
 
 /// How many of a family's revisions are looked through at most for one that was registered and never deployed.
@@ -302,7 +302,7 @@ impl Handler {
         let Some(end) = End::of(&ended.status).filter(|_| report::may_be_untold(ended, now)) else {
             return Ok(());
         };
-        if !self.observer.is_untold(ended, stack).await? {
+        if !self.observer.is_untold(ended, &ours(started)).await? {
             return Ok(());
         }
         let look = Look::of(

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use rules::config::Pipeline;
 use rules::ecs::report::{End, Told, What};
 use rules::ecs::{self, ServiceDeployment, ServiceRevision, Shipping, Status};
-use rules::names::{Digest, RevisionArn, ServiceRevisionArn, StackName};
+use rules::names::{Digest, RevisionArn, ServiceRevisionArn};
 use rules::observed::TaskDefinition;
 use rules::revision;
 use rules::rolling;
 use rules::start::Attempt;
 use time::UtcDateTime;
 
-use super::Observer;
+use super::{Observer, Ours};
 use crate::ecs::ServiceDeployments;
 use crate::{CallFailed, Kind};
 
@@ -111,7 +111,7 @@ impl Observer {
         Ok(false)
     }
 
-    /// Whether nobody was told of the end of a deployment that this stack could have known of: a hook of it called the stack, or it
+    /// Whether nobody was told of the end of a deployment that this stack could have known of: a hook of it called a gate, or it
     /// deployed or replaced a revision of the stack's.
     ///
     /// # Errors
@@ -119,7 +119,7 @@ impl Observer {
     pub async fn is_untold(
         &self,
         ended: &ServiceDeployment,
-        stack: &StackName,
+        ours: &Ours,
     ) -> Result<bool, CallFailed> {
         let deployed = ended.target.iter().chain(ended.sources.first());
         let arns: Vec<ServiceRevisionArn> = deployed.map(|one| one.arn.clone()).collect();
@@ -134,11 +134,12 @@ impl Observer {
                 continue;
             };
             let is_target = arns.first() == Some(arn);
-            let told = Told::of(&definition, stack);
+            let told = Told::of(&definition, &ours.stack);
             if is_target && told.has(&What::Ended(End::Shipped), &ended.arn) {
                 return Ok(false);
             }
-            if ended.calls_stack(stack) || revision::stack_of(&definition).as_ref() == Some(stack) {
+            let is_ours = revision::stack_of(&definition).as_ref() == Some(&ours.stack);
+            if is_ours || ended.calls(&ours.functions) {
                 return Ok(true);
             }
         }

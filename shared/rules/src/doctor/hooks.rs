@@ -212,9 +212,8 @@ fn minutes(duration: Duration) -> u64 {
 pub fn foreign<'a>(service: &'a Service, ours: &GateFunctions) -> Vec<&'a str> {
     let mut found = Vec::new();
     for hook in &service.configuration.hooks {
-        let is_ours = ours.all().iter().any(|ours| hook.target.is_function(ours));
         if let HookTarget::Lambda { function, .. } = &hook.target
-            && !is_ours
+            && !ours.has(&hook.target)
             && !found.contains(&function.as_str())
         {
             found.push(function.as_str());

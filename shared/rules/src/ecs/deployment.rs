@@ -2,9 +2,10 @@
 
 use time::UtcDateTime;
 
-use super::hook::{Hook, HookTarget};
+use super::fit::GateFunctions;
+use super::hook::Hook;
 use super::stage::Stage;
-use crate::names::{ServiceDeploymentArn, ServiceRevisionArn, StackName};
+use crate::names::{ServiceDeploymentArn, ServiceRevisionArn};
 
 /// A service deployment (DescribeServiceDeployments).
 #[derive(Debug, Clone, PartialEq)]
@@ -42,15 +43,11 @@ pub struct ServiceDeployment {
 }
 
 impl ServiceDeployment {
-    /// Whether a hook of it calls a function of this stack: it was there when the deployment began. A service may be created with hooks
-    /// before they are, so that of its first deployment nothing is known.
-    pub fn calls_stack(&self, stack: &StackName) -> bool {
-        let name = format!("function:CodeDeployHook_{stack}_");
-        !self.sources.is_empty()
-            && self.hooks.iter().any(|hook| match &hook.target {
-                HookTarget::Lambda { function, .. } => function.contains(&name),
-                HookTarget::Pause => false,
-            })
+    /// Whether a hook of it calls one of the stack's gates: the stack was there when the deployment began. A service may be created with
+    /// hooks before they are, so that of its first deployment nothing is known.
+    pub fn calls(&self, gates: &GateFunctions) -> bool {
+        let mut hooks = self.hooks.iter();
+        !self.sources.is_empty() && hooks.any(|hook| gates.has(&hook.target))
     }
 
     /// When it ended, by whichever of its times says so.

@@ -31,6 +31,11 @@ impl GateFunctions {
             &self.production_traffic,
         ]
     }
+
+    /// Whether a hook calls one of them.
+    pub fn has(&self, target: &HookTarget) -> bool {
+        self.all().iter().any(|ours| target.is_function(ours))
+    }
 }
 
 /// A pipeline that does not fit its service.

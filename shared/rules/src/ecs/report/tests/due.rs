@@ -7,7 +7,9 @@ use super::{
     NATIVE, WEB, arn, at, decided, definition, digest, image, observed, pipelines, revision, said,
 };
 use crate::config::Pipeline;
-use crate::ecs::{Hook, HookTarget, Listed, RevisionImage, ServiceRevision, Stage, Status};
+use crate::ecs::{
+    GateFunctions, Hook, HookTarget, Listed, RevisionImage, ServiceRevision, Stage, Status,
+};
 use crate::engine::Engine;
 use crate::events::{Announced, Pause, ServiceChange};
 use crate::names::ServiceDeploymentArn;
@@ -264,17 +266,16 @@ fn what_came_after_a_deployment_of_ours_is_told_whoever_began_it() {
 }
 
 #[test]
-fn a_deployment_calls_the_stack_whose_function_a_hook_of_it_names() {
-    let stack: crate::names::StackName = "greenlight".parse().unwrap();
-    let called = |function: Option<&str>| {
+fn a_deployment_calls_the_gates_that_its_own_hooks_name() {
+    const HEAD: &str = "arn:aws:lambda:eu-central-1:111122223333:function:CodeDeployHook_";
+    let ours = |name| format!("{HEAD}greenlight_{name}");
+    let gates = GateFunctions {
+        migration: ours("run-migration"),
+        test_traffic: ours("check-test-traffic"),
+        production_traffic: ours("check-production"),
+    };
+    let called = |target: HookTarget| {
         let mut ended = observed(NATIVE, Status::RollbackSuccessful).deployment;
-        let target = match function {
-            Some(name) => HookTarget::Lambda {
-                function: format!("arn:aws:lambda:eu-central-1:111122223333:function:{name}"),
-                role: None,
-            },
-            None => HookTarget::Pause,
-        };
         ended.hooks = vec![Hook {
             target,
             stages: vec![Stage::PreScaleUp],
@@ -283,18 +284,23 @@ fn a_deployment_calls_the_stack_whose_function_a_hook_of_it_names() {
         }];
         ended
     };
-    let calls = |function| called(function).calls_stack(&stack);
-    assert!(calls(Some("CodeDeployHook_greenlight_run-migration")));
-    assert!(calls(Some(
-        "CodeDeployHook_greenlight_check-test-traffic:live"
-    )));
-    assert!(!calls(Some("CodeDeployHook_observer_run-migration")));
-    assert!(!calls(Some("CodeDeployHook_greenlight2_run-migration")));
-    assert!(!calls(Some("greenlight")));
-    assert!(!calls(None));
-    let mut first = called(Some("CodeDeployHook_greenlight_run-migration"));
+    let by = |function: String| {
+        called(HookTarget::Lambda {
+            function,
+            role: None,
+        })
+    };
+    assert!(by(gates.migration.clone()).calls(&gates));
+    assert!(by(format!("{}:live", gates.test_traffic)).calls(&gates));
+    assert!(!by(format!("{HEAD}observer_run-migration")).calls(&gates));
+    assert!(
+        !by(gates.migration.replace("111122223333", "444455556666")).calls(&gates),
+        "another account's"
+    );
+    assert!(!called(HookTarget::Pause).calls(&gates));
+    let mut first = by(gates.migration.clone());
     first.sources.clear();
-    assert!(!first.calls_stack(&stack));
+    assert!(!first.calls(&gates));
 }
 
 /// One that is told late: these came after it, the newest first, and none of its tasks runs any more.
