@@ -348,17 +348,7 @@ fn help_teaches_and_wrong_usage_ends_with_2() {
     let overview = help("--help");
     assert_eq!(overview.status, 0);
     insta::assert_snapshot!("help", overview.stdout);
-    for name in [
-        "status",
-        "doctor",
-        "plan",
-        "deploy",
-        "rollback",
-        "wait",
-        "watch",
-        "policy",
-        "completions",
-    ] {
+    for name in usage::COMMANDS {
         let text = help(&format!("{name} --help")).stdout;
         assert!(text.contains(&format!("greenlight {name}")), "{text}");
         assert!(text.contains("Example"), "{text}");

@@ -8,28 +8,21 @@ use super::local::{Folder, Local, Printed, command};
 use crate::repository;
 use crate::scenarios::run::binaries;
 
-/// `--help` of the program and of each of its subcommands.
-const HELPS: [(&str, &[&str]); 2] = [
-    (
-        "greenlight",
-        &[
-            "",
-            "status",
-            "doctor",
-            "plan",
-            "deploy",
-            "rollback",
-            "wait",
-            "watch",
-            "policy",
-            "completions",
-        ],
-    ),
-    (
-        "rehearsal",
-        &["", "scale", "serve", "crashes", "storm", "check", "report"],
-    ),
+/// The subcommands of `greenlight`.
+pub(super) const COMMANDS: [&str; 9] = [
+    "status",
+    "doctor",
+    "plan",
+    "deploy",
+    "rollback",
+    "wait",
+    "watch",
+    "policy",
+    "completions",
 ];
+
+/// Those of the rehearsal.
+const REHEARSED: [&str; 6] = ["scale", "serve", "crashes", "storm", "check", "report"];
 
 fn help(program: &str, subcommand: &str, columns: &str) -> String {
     let mut command = Command::new(binaries().join(program));
@@ -43,8 +36,8 @@ fn help(program: &str, subcommand: &str, columns: &str) -> String {
 /// A line is broken where the next word does not fit, and nowhere else: text that was wrapped before is ragged when it is wrapped again.
 #[test]
 fn help_is_wrapped_once_at_the_width_of_the_terminal() {
-    for (program, subcommands) in HELPS {
-        for subcommand in subcommands {
+    for (program, subcommands) in [("greenlight", &COMMANDS[..]), ("rehearsal", &REHEARSED)] {
+        for subcommand in [""].iter().chain(subcommands) {
             for (columns, width) in [("60", 60), ("100", 100), ("300", 100)] {
                 let text = help(program, subcommand, columns);
                 // Clap wraps no usage.
