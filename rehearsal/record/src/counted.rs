@@ -1,4 +1,4 @@
-//! Numbers in sentences.
+//! Numbers in sentences. The functions and the command have their own: the rehearsal shares no code with what ships.
 
 use std::fmt::Display;
 
