@@ -26,8 +26,8 @@ from deployed import FUNCTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = (*FUNCTIONS, "sample-service")
-# Seeds that are played at a time, and until a guard counts as missed by nobody.
-CHUNK = 12
+# Seeds that are played at a time, because storms mostly wait, and until a guard counts as missed by nobody.
+CHUNK = 40
 SEEDS_AT_MOST = 240
 
 
@@ -410,7 +410,7 @@ def scenario(rehearsal: Path, binaries: Path, name: str) -> dict:
 
 def storms(rehearsal: Path, binaries: Path, first: int, after: int) -> list[dict]:
     seeds = f"{first}..{after}"
-    command = [rehearsal, "--binaries", binaries, "--root", ROOT, "storm", "--json", "--seeds", seeds]
+    command = [rehearsal, "--binaries", binaries, "--root", ROOT, "storm", "--json", "--jobs", str(CHUNK), "--seeds", seeds]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     if not done.stdout:
         sys.exit(f"the storms {seeds} could not be played: {done.stderr[-2000:]}")
