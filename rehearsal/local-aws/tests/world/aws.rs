@@ -103,6 +103,9 @@ impl PausedWorld {
     }
 }
 
+/// No client observes what these worlds do between two jumps of the clock.
+const DWELL: Duration = Duration::from_millis(10);
+
 /// A service `web` in cluster `prod` that serves image 1.0.0, and newer images.
 pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> PausedWorld {
     started(change).await.unwrap()
@@ -137,7 +140,7 @@ pub(crate) async fn started(
         services: vec![service(&folder.join("web.sqlite"))],
         sample_service: sample_service().to_owned(),
         programs: Default::default(),
-        dwell: local_aws::clock::DWELL,
+        dwell: DWELL,
         pace: local_aws::clock::Pace::Real,
         faults: Vec::new(),
         secrets: Vec::new(),
