@@ -1,5 +1,6 @@
 //! Production traffic: a client that sends requests to a listener continuously and counts every answer, by version.
 
+use std::future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -10,18 +11,22 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use local_aws::acm::Certificates;
-use local_aws::clock::Clock;
+use local_aws::clock::{Clock, Skip};
 use local_aws::elb::{NODES_AT_MOST, client_config};
 use local_aws::timeline::{self, ListenerKind, Still, Timeline};
 use record::{Answer, Answers, NO_VERSION, Seen};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// The default pause between an answer and the next request, and the maximum while a script waits for answers: about
 /// 200 requests a second.
 pub(crate) const PAUSE: Duration = Duration::from_millis(4);
+/// The pause that a client's pauses grow to until the clock jumps: what happens, happens at a jump or soon after it, and a
+/// machine that answers requests all the while does nothing else.
+const CALM: Duration = Duration::from_millis(60);
 /// The maximum pause of a client that waits for a change.
 const CHANGELESS: Duration = Duration::from_millis(200);
 /// Real time, after which an answer is given up: long, since a busy machine may leave this process or the service waiting.
@@ -99,7 +104,7 @@ pub(crate) struct Traffic {
 /// The pause of a client after an answer; at most `PAUSE` while a script waits for answers.
 #[derive(Clone)]
 pub(crate) enum Rest {
-    /// A fixed real time.
+    /// A real time, longer after each answer until the clock jumps.
     Pause(Duration),
     /// Until an event that can affect production. The clock stays at that event until every path was requested, so that
     /// the observations do not depend on the speed of the machine.
@@ -130,7 +135,9 @@ impl Traffic {
                 Rest::Pause(_) => 0,
                 Rest::UntilChanged(timeline) => timeline.entries().len(),
             },
+            pause: PAUSE,
             rest,
+            jumps: clock.skips(),
             awaited: None,
             waited_for,
         };
@@ -205,6 +212,9 @@ impl Drop for Waiting<'_> {
 /// The pauses of a client.
 struct Rests {
     rest: Rest,
+    /// The last one of those that grow.
+    pause: Duration,
+    jumps: broadcast::Receiver<Skip>,
     /// The number of timeline entries that were waited for or skipped.
     seen: usize,
     /// The next change. It also records changes during a request, and stops the clock at them.
@@ -222,8 +232,14 @@ impl Rests {
             tokio::time::sleep(PAUSE).await;
         };
         let timeline = match &self.rest {
-            Rest::Pause(pause) => {
-                tokio::select! { () = tokio::time::sleep(*pause) => {} () = hurried => {} }
+            Rest::Pause(shortest) => {
+                let longer = (self.pause * 5 / 4).clamp(*shortest, CALM.max(*shortest));
+                tokio::select! {
+                    biased;
+                    () = jump(&mut self.jumps) => self.pause = *shortest,
+                    () = tokio::time::sleep(self.pause) => self.pause = longer,
+                    () = hurried => {}
+                }
                 return None;
             }
             Rest::UntilChanged(timeline) => timeline,
@@ -240,6 +256,14 @@ impl Rests {
         self.awaited = None;
         self.seen = still.as_ref().map_or(self.seen, |still| still.index + 1);
         still
+    }
+}
+
+/// Waits for a jump of the clock that was not waited for yet.
+async fn jump(jumps: &mut broadcast::Receiver<Skip>) {
+    match jumps.recv().await {
+        Ok(_) | Err(RecvError::Lagged(_)) => {}
+        Err(RecvError::Closed) => future::pending().await,
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use crate::identity::sha256_hex;
 
 /// How long nothing real must have been in progress before the clock jumps.
-pub const DWELL: Duration = Duration::from_millis(200);
+pub const DWELL: Duration = Duration::from_millis(50);
 
 /// The start of a still clock, the same in every run: 2027-01-15T08:00:00Z.
 const STILL_START: Duration = Duration::from_secs(1_800_000_000);

@@ -85,6 +85,10 @@ pub(crate) fn like_within(pattern: &str, text: &str, separator: char) -> bool {
 
 /// Walks through the pattern and tracks which prefixes of the text its prefix matches.
 fn matches(pattern: &str, text: &str, separator: Option<char>) -> bool {
+    // Most actions and resources of a policy are written out.
+    if !pattern.contains(['*', '?']) {
+        return pattern == text;
+    }
     let text: Vec<char> = text.chars().collect();
     let mut matched = vec![false; text.len() + 1];
     matched[0] = true;

@@ -130,7 +130,7 @@ impl World {
     }
 
     /// Returns every call so far, in order.
-    pub fn calls(&self) -> Vec<AwsCall> {
+    pub fn calls(&self) -> Vec<Arc<AwsCall>> {
         self.api.calls()
     }
 

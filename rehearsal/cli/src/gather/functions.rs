@@ -1,5 +1,7 @@
 //! Functions: their invocations and calls, the permissions that allowed them, and their failures.
 
+use std::sync::Arc;
+
 use local_aws::iam::{Grant, Refusal};
 use local_aws::lambda::{self, Answer};
 use local_aws::world::{self, World};
@@ -50,13 +52,13 @@ pub(super) fn dead_letters(world: &World, redactor: &Redactor) -> Vec<DeadLetter
 }
 
 pub(super) fn aws_calls(world: &World, redactor: &Redactor) -> Vec<AwsCall> {
-    let call = |call: world::AwsCall| AwsCall {
+    let call = |call: Arc<world::AwsCall>| AwsCall {
         at: call.at,
-        function: call.function,
+        function: call.function.clone(),
         service: call.service.to_owned(),
-        operation: call.operation,
+        operation: call.operation.clone(),
         status: call.status,
-        error: call.error.map(|error| redactor.text(&error)),
+        error: call.error.as_ref().map(|error| redactor.text(error)),
     };
     world.calls().into_iter().map(call).collect()
 }

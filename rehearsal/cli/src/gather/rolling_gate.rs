@@ -1,6 +1,7 @@
 //! The production gate after a rolling update, as a hook that nothing waits for: it was held when `check-production` wrote what it found
 //! on the revision.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use local_aws::world::{AwsCall, World};
@@ -14,7 +15,7 @@ const TAG: &str = "greenlight:gate";
 
 pub(super) fn calls(world: &World, deployments: &[Deployment]) -> Vec<HookCall> {
     let all = world.calls();
-    let answers = all.iter().filter_map(answer);
+    let answers = all.iter().filter_map(|call| answer(call));
     let calls = answers.filter_map(|(id, at, status)| {
         let mut deployments = deployments.iter();
         let deployment =
@@ -45,7 +46,7 @@ pub(super) fn calls(world: &World, deployments: &[Deployment]) -> Vec<HookCall> 
 /// The service's desired count at a moment: what the last call before it has set, or what it is at the end where no call has changed
 /// it. Before the first change nothing tells it.
 fn wanted_at(
-    calls: &[AwsCall],
+    calls: &[Arc<AwsCall>],
     deployment: &Deployment,
     at: SystemTime,
     at_end: Option<u32>,
@@ -143,17 +144,19 @@ mod tests {
             (&[(3, "api", 200, 2)], Some(4)),
         ];
         for (set, expected) in cases {
-            let call = |(minute, service, status, count): &Set| AwsCall {
-                at: at(*minute),
-                function: None,
-                service: "ecs",
-                operation: "UpdateService".to_owned(),
-                status: *status,
-                error: None,
-                response: Value::Null,
-                request: json!({ "cluster": "prod", "service": service, "desiredCount": count }),
+            let call = |(minute, service, status, count): &Set| {
+                Arc::new(AwsCall {
+                    at: at(*minute),
+                    function: None,
+                    service: "ecs",
+                    operation: "UpdateService".to_owned(),
+                    status: *status,
+                    error: None,
+                    response: Value::Null,
+                    request: json!({ "cluster": "prod", "service": service, "desiredCount": count }),
+                })
             };
-            let calls: Vec<AwsCall> = set.iter().map(call).collect();
+            let calls: Vec<Arc<AwsCall>> = set.iter().map(call).collect();
             let wanted = wanted_at(&calls, &deployment(), at(5), Some(4));
             assert_eq!(wanted, expected, "{set:?}");
         }

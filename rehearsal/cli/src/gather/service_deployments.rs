@@ -1,6 +1,7 @@
 //! Deployments that ECS itself carries out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use local_aws::ecs::task_definition::Revision;
@@ -123,7 +124,7 @@ impl Created<'_> {
 
 /// Who created each deployment, in the order of creation: Greenlight where its function made the call. At one moment a function and a
 /// person may each create one of the same revision: a call creates one.
-fn creators<'d>(created: impl Iterator<Item = Created<'d>>, calls: &[AwsCall]) -> Vec<By> {
+fn creators<'d>(created: impl Iterator<Item = Created<'d>>, calls: &[Arc<AwsCall>]) -> Vec<By> {
     let mut taken: BTreeSet<(SystemTime, usize)> = BTreeSet::new();
     let by = |one: Created<'_>| {
         let mut calls = calls.iter().enumerate();
@@ -254,8 +255,8 @@ mod tests {
     }
 
     /// An UpdateService of `web`; without a revision it is forced.
-    fn call(seconds: u64, function: Option<&str>, revision: Option<&str>) -> AwsCall {
-        AwsCall {
+    fn call(seconds: u64, function: Option<&str>, revision: Option<&str>) -> Arc<AwsCall> {
+        Arc::new(AwsCall {
             at: at(seconds),
             function: function.map(str::to_owned),
             service: "ecs",
@@ -264,7 +265,7 @@ mod tests {
             error: None,
             request: json!({ "cluster": "prod", "service": "web", "taskDefinition": revision }),
             response: Value::Null,
-        }
+        })
     }
 
     #[test]

@@ -30,9 +30,12 @@ pub(super) fn of(world: &World, start: SystemTime) -> String {
         lines.insert((moment(at), line));
     }
     for call in world.calls() {
-        let (caller, operation) = (call.function.unwrap_or_default(), call.operation);
-        let answer = call.error.unwrap_or_else(|| call.status.to_string());
-        let line = format!("{caller} {}:{operation} {answer}", call.service);
+        let caller = call.function.as_deref().unwrap_or_default();
+        let answer = call
+            .error
+            .clone()
+            .unwrap_or_else(|| call.status.to_string());
+        let line = format!("{caller} {}:{} {answer}", call.service, call.operation);
         lines.insert((moment(call.at), line));
     }
     let lines = lines.into_iter().map(|(at, what)| format!("{at} {what}\n"));

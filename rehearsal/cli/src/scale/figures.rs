@@ -1,6 +1,7 @@
 //! The cost of a burst: its duration against the bound from ECS's token buckets, its calls, invocations and memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use local_aws::api::operations;
@@ -266,7 +267,7 @@ impl Bound {
 }
 
 impl Calls {
-    fn of(calls: &[AwsCall]) -> Calls {
+    fn of(calls: &[Arc<AwsCall>]) -> Calls {
         let mut by_operation: BTreeMap<String, usize> = BTreeMap::new();
         for call in calls
             .iter()
@@ -275,7 +276,7 @@ impl Calls {
             *by_operation.entry(call.operation.clone()).or_default() += 1;
         }
         let succeeded = |operation: &str| {
-            let is_one = |call: &&AwsCall| call.operation == operation && call.error.is_none();
+            let is_one = |call: &&Arc<AwsCall>| call.operation == operation && call.error.is_none();
             calls.iter().filter(is_one).count()
         };
         let of_start_deployment = by_operation.values().sum();

@@ -1,7 +1,7 @@
 //! Callers, and the record of their calls.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub struct Ledger {
     /// Binary names by access key id.
     functions: BTreeMap<String, String>,
     /// None once it keeps no history.
-    calls: Mutex<Option<Vec<AwsCall>>>,
+    calls: Mutex<Option<Vec<Arc<AwsCall>>>>,
 }
 
 impl Ledger {
@@ -53,11 +53,11 @@ impl Ledger {
 
     pub fn record(&self, call: AwsCall) {
         if let Some(calls) = lock(&self.calls).as_mut() {
-            calls.push(call);
+            calls.push(Arc::new(call));
         }
     }
 
-    pub fn calls(&self) -> Vec<AwsCall> {
+    pub fn calls(&self) -> Vec<Arc<AwsCall>> {
         lock(&self.calls).clone().unwrap_or_default()
     }
 

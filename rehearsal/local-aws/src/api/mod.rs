@@ -71,7 +71,7 @@ impl Api {
     }
 
     /// Returns every call so far, in order.
-    pub fn calls(&self) -> Vec<AwsCall> {
+    pub fn calls(&self) -> Vec<Arc<AwsCall>> {
         self.ledger.calls()
     }
 

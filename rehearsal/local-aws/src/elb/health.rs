@@ -2,10 +2,11 @@
 //!
 //! A function that waits for a target's health waits in real time, so the checks run faster than configured, by
 //! `SPEED_UP`: an interval of 30 seconds becomes 600 milliseconds. A target that answers as before rests longer, by
-//! `SETTLED`. Thresholds and the time limit of one check are as configured; where the clock stands still while anything
-//! real is in progress (`Pace::Still`, storms), a check may take `PATIENCE`: there real work takes no simulated time, and
-//! a machine that is busy with other work is not a target that hangs. The clock does not jump while the first decision about
-//! a new target is pending.
+//! `SETTLED`; a new one that passes rests shorter, by `SPEED_UP_OF_NEW`, because everything waits for it, and not one that
+//! fails, because it may be starting. Thresholds and the time limit of one check are as configured; where the clock stands
+//! still while anything real is in progress (`Pace::Still`, storms), a check may take `PATIENCE`: there real work takes no
+//! simulated time, and a machine that is busy with other work is not a target that hangs. The clock does not jump while the
+//! first decision about a new target is pending.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,8 @@ use crate::elb::{TargetGroupSettings, TargetHealth, matcher};
 
 /// The factor by which a target's checks run faster than configured.
 pub const SPEED_UP: u32 = 50;
+/// The same for a new target that passes: it is waited for.
+const SPEED_UP_OF_NEW: u32 = 500;
 /// How many intervals pass between two checks of a target that answers as its health says.
 const SETTLED: u32 = 20;
 /// ALB's shortest time limit of a check.
@@ -101,15 +104,16 @@ impl Health {
         }
     }
 
-    /// The number of intervals until the next check: a result that may change the health is followed by the next one soon.
-    fn rest_after(&self, result: &Result<(), Failure>) -> u32 {
+    /// The real time until the next check: a result that may change the health is followed by the next one soon.
+    fn rest_after(&self, result: &Result<(), Failure>, interval: Duration) -> Duration {
         match (self, result) {
-            (Health::Healthy, Ok(())) | (Health::Unhealthy(_), Err(_)) => SETTLED,
-            (Health::Healthy, Err(_)) | (Health::Unhealthy(_), Ok(())) => 1,
-            (
-                Health::Unused | Health::Registering | Health::Checking | Health::Draining,
-                Ok(()) | Err(_),
-            ) => 1,
+            (Health::Healthy, Ok(())) | (Health::Unhealthy(_), Err(_)) => {
+                interval / SPEED_UP * SETTLED
+            }
+            (Health::Registering | Health::Checking, Ok(())) => interval / SPEED_UP_OF_NEW,
+            (Health::Registering | Health::Checking | Health::Healthy, Err(_))
+            | (Health::Unhealthy(_), Ok(()))
+            | (Health::Unused | Health::Draining, Ok(()) | Err(_)) => interval / SPEED_UP,
         }
     }
 
@@ -196,7 +200,7 @@ pub(super) async fn watch(inner: Arc<Inner>, group: String, registration: u64) {
                     .then(|| busy.unwrap_or_else(|| inner.clock.busy()));
                 let result = ask(&inner, target, &settings).await;
                 let decided = health.after(&result, &mut streak, &settings);
-                let rest = decided.rest_after(&result) * (settings.interval / SPEED_UP);
+                let rest = decided.rest_after(&result, settings.interval);
                 busy = busy.filter(|_| decided.is_initial());
                 if health.is_initial() && !decided.is_initial() {
                     inner.clock.become_known(&group).await;
@@ -281,6 +285,26 @@ mod tests {
         ];
         for (health, wanted) in cases {
             assert_eq!(described(health), wanted);
+        }
+    }
+
+    #[test]
+    fn what_is_waited_for_is_checked_again_soon_and_what_is_settled_late() {
+        let failed = || Err(Failure::Status(500));
+        let unhealthy = || Health::Unhealthy(Failure::Status(500));
+        for (health, result, milliseconds) in [
+            (Health::Registering, Ok(()), 60),
+            (Health::Checking, Ok(()), 60),
+            // It may be starting.
+            (Health::Registering, failed(), 600),
+            (Health::Checking, failed(), 600),
+            (Health::Healthy, Ok(()), 12_000),
+            (Health::Healthy, failed(), 600),
+            (unhealthy(), failed(), 12_000),
+            (unhealthy(), Ok(()), 600),
+        ] {
+            let rest = health.rest_after(&result, Duration::from_secs(30));
+            assert_eq!(rest.as_millis(), milliseconds, "{health:?} {result:?}");
         }
     }
 
