@@ -248,9 +248,16 @@ impl Handler {
                 let look = Look::of(pipeline, stack, &started.settings.topic, now);
                 let schedule = recurring(started, look);
                 let created = self.scheduler.create_recurring(&schedule).await;
+                // From the next look on the one before is not the newest any more, whose end alone is told of those that this stack had
+                // no part in.
+                let ended = match on_ecs.is_under_way() {
+                    true => Ok(()),
+                    false => self.have_end_told(started, first, on_ecs).await,
+                };
                 // Where ECS sends no event of it, this alone makes report-outcome look. It is asked for again by every look: report-outcome
                 // may have deleted it at the end of the deployment before, while ECS did not list this one yet.
-                created.and(self.have_told(started, first, schedule, None).await)
+                let told = self.have_told(started, first, schedule, None).await;
+                created.and(ended).and(told)
             }
             false => {
                 let name = Look::name(pipeline, stack);
