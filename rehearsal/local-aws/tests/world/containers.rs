@@ -161,14 +161,7 @@ async fn a_container_with_a_restart_policy_starts_again_once_it_ran_long_enough(
     // The sidecar ends by itself when a migration of its task has begun.
     let id = arn.as_str().unwrap().rsplit('/').next().unwrap();
     std::fs::write(format!("{database}.migrating"), id).unwrap();
-    // It notices in real time, in which a world without clients may have settled.
-    world
-        .during(async |world| {
-            while task(world, &arn).await["lastStatus"] != "STOPPED" {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        })
-        .await;
+    world.settled().await;
     let stopped = task(&world, &arn).await;
     assert_eq!(stopped["stopCode"], "EssentialContainerExited", "{stopped}");
     assert_eq!(container(&stopped, "web")["exitCode"], 0);
