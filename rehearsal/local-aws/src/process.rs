@@ -36,12 +36,11 @@ pub(crate) fn address_in(line: &str) -> Option<SocketAddr> {
     line.strip_prefix(LISTENING)?.parse().ok()
 }
 
-/// How long a process must be asleep, without a wake-up in between.
-const ASLEEP_FOR: Duration = Duration::from_millis(3);
-/// The pauses between looks at a process that is awake. On a busy machine looking takes CPU time that the process needs, so the
-/// pause grows while it is awake.
-const AWAKE_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_AWAKE_PAUSE: Duration = Duration::from_millis(8);
+/// The number and the interval of consecutive samples in which a process must be asleep, without a wake-up in between.
+const SAMPLES: u32 = 3;
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(1);
+/// On a busy machine sampling takes CPU time that the process needs, so the interval grows while the process is awake.
+const LONGEST_SAMPLE_INTERVAL: Duration = Duration::from_millis(8);
 /// How long to wait for a process that computes.
 const AWAKE_AT_MOST: Duration = Duration::from_secs(10);
 
@@ -306,21 +305,18 @@ impl Drop for Process {
 /// connection includes one.
 pub async fn asleep(id: u32) {
     let since = Instant::now();
-    let (mut before, mut pause) = (None, AWAKE_PAUSE);
-    while since.elapsed() < AWAKE_AT_MOST {
-        // Two looks suffice, however far apart: a wake-up in between would have counted.
-        let now = sleep(id);
-        if now.is_some() && now == before {
-            return;
+    let (mut samples, mut rest, mut found) = (0, SAMPLE_INTERVAL, None);
+    while samples < SAMPLES && since.elapsed() < AWAKE_AT_MOST {
+        let sleep = sleep(id);
+        (samples, rest) = match &sleep {
+            None => (0, (rest * 2).min(LONGEST_SAMPLE_INTERVAL)),
+            Some(_) if sleep == found => (samples + 1, SAMPLE_INTERVAL),
+            Some(_) => (1, SAMPLE_INTERVAL),
+        };
+        found = sleep;
+        if samples < SAMPLES {
+            tokio::time::sleep(rest).await;
         }
-        if now.is_some() {
-            pause = AWAKE_PAUSE;
-            tokio::time::sleep(ASLEEP_FOR).await;
-        } else {
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_AWAKE_PAUSE);
-        }
-        before = now;
     }
 }
 
