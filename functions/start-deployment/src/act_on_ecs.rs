@@ -239,6 +239,12 @@ impl Handler {
         };
         let pipeline = first.reconciliation.pipeline;
         let stack = &started.settings.stack;
+        // Also where a deployment begins now, behind which it is from the next look on: of those that this stack had no part in, the end
+        // of the newest alone is told. And before this one's schedule, which has the same name.
+        let ended = match on_ecs.is_under_way() {
+            true => Ok(()),
+            false => self.have_end_told(started, first, on_ecs).await,
+        };
         let done = match ecs::is_under_way(on_ecs.is_under_way(), decisions) {
             true => {
                 // ECR's clock; without one the schedule would have no end.
@@ -248,24 +254,17 @@ impl Handler {
                 let look = Look::of(pipeline, stack, &started.settings.topic, now);
                 let schedule = recurring(started, look);
                 let created = self.scheduler.create_recurring(&schedule).await;
-                // From the next look on the one before is not the newest any more, whose end alone is told of those that this stack had
-                // no part in.
-                let ended = match on_ecs.is_under_way() {
-                    true => Ok(()),
-                    false => self.have_end_told(started, first, on_ecs).await,
-                };
                 // Where ECS sends no event of it, this alone makes report-outcome look. It is asked for again by every look: report-outcome
                 // may have deleted it at the end of the deployment before, while ECS did not list this one yet.
                 let told = self.have_told(started, first, schedule, None).await;
-                created.and(ended).and(told)
+                created.and(told)
             }
             false => {
                 let name = Look::name(pipeline, stack);
-                let deleted = self.scheduler.delete_schedule(&name).await;
-                deleted.and(self.have_end_told(started, first, on_ecs).await)
+                self.scheduler.delete_schedule(&name).await
             }
         };
-        if let Err(failed) = done {
+        if let Err(failed) = ended.and(done) {
             let service = pipeline.place();
             tracing::warn!(service, error = %failed, "the schedule that looks again is not as it should be");
         }
