@@ -51,7 +51,7 @@ pub(crate) struct Setting {
     /// Faults in calls by functions.
     pub(crate) faults: Vec<Planned>,
     pub(crate) impossible: Impossible,
-    /// The pause of production's clients after an answer.
+    /// The shortest pause of production's clients after an answer (`traffic::Rest`).
     pub(crate) pause: Duration,
     pub(crate) mode: Mode,
     /// Parameters of the template that `serve` is given.
