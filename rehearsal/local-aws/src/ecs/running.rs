@@ -11,7 +11,7 @@ use super::container::{LogStream, TAKES};
 use super::health_check::HealthCheck;
 use super::restart::RestartPolicy;
 use super::task::{ContainerEnd, Stop, Task, TaskContainer};
-use crate::clock::Busy;
+use crate::clock::{Busy, Clock};
 use crate::process::{self, Container, Process};
 
 /// A process that has not reported its address after this real time, or a one-off process that has not ended, counts as
@@ -132,6 +132,7 @@ impl Startable {
         };
         let started = Process::start(&self.container, write)
             .map_err(|error| format!("CannotStartContainerError: {error:#}"))?;
+        hold_until_asleep(&ecs.context.clock, &started);
         let now = ecs.context.clock.now();
         change_container(ecs, task, &self.name, |container| {
             container.started_at = Some(now);
@@ -139,6 +140,16 @@ impl Startable {
         });
         Ok(started)
     }
+}
+
+/// Starting is work in real time, of a container without a port as well, whose health check would otherwise come before it listens.
+fn hold_until_asleep(clock: &Clock, started: &Process) {
+    let Some(id) = started.id() else { return };
+    let busy = clock.busy();
+    tokio::spawn(async move {
+        process::asleep(id).await;
+        drop(busy);
+    });
 }
 
 /// Requests a task to stop. A task that is stopping already keeps its reason.

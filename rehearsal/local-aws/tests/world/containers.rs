@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use local_aws::timeline;
 use local_aws::world::World;
 use serde_json::{Value, json};
 
@@ -160,8 +161,12 @@ async fn a_container_with_a_restart_policy_starts_again_once_it_ran_long_enough(
     assert_eq!(task(&world, &arn).await["lastStatus"], "RUNNING");
     // The sidecar ends by itself when a migration of its task has begun.
     let id = arn.as_str().unwrap().rsplit('/').next().unwrap();
+    let ended = arn.as_str().unwrap().to_owned();
+    let ended = move |event: &timeline::Event| matches!(event, timeline::Event::TaskStopped { task, .. } if *task == ended);
     std::fs::write(format!("{database}.migrating"), id).unwrap();
-    world.settled().await;
+    // It looks in real time, and nothing else is in progress.
+    let stopped = world.during(async |world| world.timeline.still_when(0, ended).await);
+    drop(stopped.await.unwrap());
     let stopped = task(&world, &arn).await;
     assert_eq!(stopped["stopCode"], "EssentialContainerExited", "{stopped}");
     assert_eq!(container(&stopped, "web")["exitCode"], 0);
