@@ -10,7 +10,7 @@ use aws::ecs::Ecs;
 use aws::logs::Logs;
 use aws::scheduler::Scheduler;
 use lambda::{Caller, Deadline, EvidenceReader, Failure, Hook, Messenger, Start};
-use rules::environment::Reporting;
+use rules::environment::Scheduling;
 use rules::events::{self, FinishEvent, RollingEvent};
 use rules::gate::{Gate, Verdict};
 use rules::migration;
@@ -28,7 +28,7 @@ const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Handler {
-    start: Start<Reporting>,
+    start: Start<Scheduling>,
     codedeploy: CodeDeploy,
     ecs: Ecs,
     logs: Logs,
@@ -37,7 +37,7 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    pub(crate) fn new(start: Start<Reporting>, session: &aws::Session) -> Self {
+    pub(crate) fn new(start: Start<Scheduling>, session: &aws::Session) -> Self {
         Self {
             start,
             codedeploy: CodeDeploy::new(session),

@@ -3,11 +3,11 @@
 
 mod handler;
 
-use rules::environment::Reporting;
+use rules::environment::Scheduling;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let start = lambda::start(std::env::vars(), Reporting::read);
+    let start = lambda::start(std::env::vars(), Scheduling::read);
     let handler = handler::Handler::new(start, &aws::Session::from_env().await);
     lambda::serve(|event, deadline| handler.handle(event, deadline)).await
 }

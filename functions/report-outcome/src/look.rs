@@ -12,7 +12,7 @@ use aws::scheduler::Recurring;
 use lambda::{Deadline, Failure, Started};
 use rules::config::Pipeline;
 use rules::ecs::report::{self, Observed, Told, What};
-use rules::ecs::{Listed, ServiceDeployment};
+use rules::ecs::{GateFunctions, Listed, ServiceDeployment};
 use rules::engine::Engine;
 use rules::environment::Reporting;
 use rules::events::{self, Announced, Claim, ServiceChange};
@@ -51,6 +51,11 @@ impl Looking<'_> {
                 None
             }
         }
+    }
+
+    fn gates(&self) -> GateFunctions {
+        let started = self.started;
+        GateFunctions::of(&started.extra.hooks, &started.settings.topic)
     }
 
     fn schedule_name(&self) -> String {
@@ -169,6 +174,7 @@ impl Handler {
         observed: Vec<Observed>,
     ) -> Result<(Vec<Value>, Gate), Failure> {
         let stack = &looking.started.settings.stack;
+        let gates = looking.gates();
         let mut outcomes = Vec::new();
         let mut failed = None;
         let mut gate = Gate::Closed;
@@ -179,7 +185,7 @@ impl Handler {
             let announced = &looking.change.announced;
             let is_claimed = report::is_claimed(stack, announced, &observed.deployment.arn);
             let is_newest = observed.newer.is_none() || is_claimed;
-            let mut due = report::due(&observed.deployment, is_newest, announced, &told);
+            let mut due = report::due(&observed, is_newest, announced, &told, &gates);
             if report::may_be_overdue(&observed, &told)
                 && self.is_overdue(looking, &observed).await?
             {

@@ -310,15 +310,9 @@ struct Decided<'a> {
 
 /// What a service that ECS deploys to has to fit.
 pub fn ours(started: &Started<Starting>) -> Ours {
-    let topic = &started.settings.topic;
-    let hooks = &started.extra.hooks;
     Ours {
         stack: started.settings.stack.clone(),
-        functions: GateFunctions {
-            migration: topic.function(hooks.after_install.as_str()),
-            test_traffic: topic.function(hooks.after_allow_test_traffic.as_str()),
-            production_traffic: topic.function(hooks.after_allow_traffic.as_str()),
-        },
+        functions: GateFunctions::of(&started.extra.hooks, &started.settings.topic),
         hook_role: started.extra.hook_role_arn.clone(),
     }
 }

@@ -22,11 +22,11 @@ pub const TOPIC_ARN: &str = "GREENLIGHT_TOPIC_ARN";
 pub const BUS_ARN: &str = "GREENLIGHT_BUS_ARN";
 /// How the topic's outcomes are written: `text`, `json` or `chat`.
 pub const MESSAGE_FORMAT: &str = "GREENLIGHT_MESSAGE_FORMAT";
-/// Name of the function that the AppSpec names for AfterInstall (`start-deployment` only).
+/// Name of the function that the AppSpec names for AfterInstall (`start-deployment` and `report-outcome` only).
 pub const HOOK_AFTER_INSTALL: &str = "GREENLIGHT_HOOK_AFTER_INSTALL";
-/// Name of the function that the AppSpec names for AfterAllowTestTraffic (`start-deployment` only).
+/// Name of the function that the AppSpec names for AfterAllowTestTraffic (`start-deployment` and `report-outcome` only).
 pub const HOOK_AFTER_ALLOW_TEST_TRAFFIC: &str = "GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC";
-/// Name of the function that the AppSpec names for AfterAllowTraffic (`start-deployment` only).
+/// Name of the function that the AppSpec names for AfterAllowTraffic (`start-deployment` and `report-outcome` only).
 pub const HOOK_AFTER_ALLOW_TRAFFIC: &str = "GREENLIGHT_HOOK_AFTER_ALLOW_TRAFFIC";
 /// Whether deployments are started, or only reported: `deploy` or `observe` (`start-deployment` only).
 pub const MODE: &str = "GREENLIGHT_MODE";
@@ -173,9 +173,27 @@ pub struct TimeOutSchedule {
     pub role_arn: String,
 }
 
-/// What `report-outcome`, `finish-migration` and `check-production` read beside the settings of every function.
+/// What `finish-migration` and `check-production` read beside the settings of every function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scheduling {
+    /// The role with which its schedules call a function.
+    pub schedule_role_arn: String,
+}
+
+impl Scheduling {
+    /// Reads it; mistakes are noted in `problems`.
+    pub fn read(variables: &Variables, problems: &mut Problems) -> Option<Self> {
+        let expected = "the ARN of an IAM role";
+        let schedule_role_arn = arn(variables, SCHEDULE_ROLE_ARN, expected, problems)?;
+        Some(Self { schedule_role_arn })
+    }
+}
+
+/// What `report-outcome` reads beside the settings of every function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reporting {
+    /// The functions by which a deployment shows that this stack was there when it began.
+    pub hooks: HookFunctions,
     /// The role with which its schedules call a function.
     pub schedule_role_arn: String,
 }
@@ -183,9 +201,12 @@ pub struct Reporting {
 impl Reporting {
     /// Reads it; mistakes are noted in `problems`.
     pub fn read(variables: &Variables, problems: &mut Problems) -> Option<Self> {
-        let expected = "the ARN of an IAM role";
-        let schedule_role_arn = arn(variables, SCHEDULE_ROLE_ARN, expected, problems)?;
-        Some(Self { schedule_role_arn })
+        let hooks = HookFunctions::read(variables, problems);
+        let scheduling = Scheduling::read(variables, problems);
+        Some(Self {
+            hooks: hooks?,
+            schedule_role_arn: scheduling?.schedule_role_arn,
+        })
     }
 }
 

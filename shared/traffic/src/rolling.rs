@@ -11,7 +11,7 @@ use aws::scheduler::{Created, Schedule, Scheduler};
 use lambda::{Deadline, Failure, Ran, Start, Started, checked, gate_outcome};
 use rules::config::Pipeline;
 use rules::ecs::{self, LoadBalancer, TrafficRule, report};
-use rules::environment::Reporting;
+use rules::environment::Scheduling;
 use rules::events::{GateCall, ServiceChange};
 use rules::gate::Verdict;
 use rules::names::{DeploymentId, RevisionArn, TargetGroupArn};
@@ -27,13 +27,13 @@ use crate::prepared::Prepared;
 
 /// `check-production`: a hook of CodeDeploy's and of ECS's native strategies, and the gate after a rolling update.
 pub struct RollingGate {
-    handler: Handler<Reporting>,
+    handler: Handler<Scheduling>,
     scheduler: Scheduler,
 }
 
 impl RollingGate {
     /// It, with what every gate has.
-    pub fn new(start: Start<Reporting>, session: &aws::Session) -> Self {
+    pub fn new(start: Start<Scheduling>, session: &aws::Session) -> Self {
         Self {
             handler: Handler::new(Through::ProductionListener, start, session),
             scheduler: Scheduler::new(session),
@@ -179,7 +179,7 @@ impl RollingGate {
     }
 
     /// The gate's failure is told at once; what becomes of the deployment follows from `report-outcome`.
-    async fn publish(&self, started: &Started<Reporting>, known: &Known, verdict: &Verdict) {
+    async fn publish(&self, started: &Started<Scheduling>, known: &Known, verdict: &Verdict) {
         let (pipeline, subject): (&Pipeline, _) = (&known.pipeline, known.subject());
         let (gate, id): (_, DeploymentId) =
             (self.handler.through.gate(), known.deployment.arn.id());
@@ -194,7 +194,7 @@ impl RollingGate {
 
     /// Whether this call is the one that judges: of several only one can create the schedule by which `report-outcome` looks again, in case
     /// whoever created it dies before its mark is written. A claim that cannot be made keeps nothing from being judged.
-    async fn claims(&self, started: &Started<Reporting>, call: &GateCall, known: &Known) -> bool {
+    async fn claims(&self, started: &Started<Scheduling>, call: &GateCall, known: &Known) -> bool {
         let schedule = OneTime {
             name: report::claim_to_judge(&started.settings.stack, &call.deployment),
             function: "report-outcome",
@@ -216,7 +216,7 @@ impl RollingGate {
 
     /// Makes `report-outcome` tell what became of it, and `start-deployment` go on with what waited. Where this fails, their own schedules
     /// do within five minutes.
-    async fn look_at_once(&self, started: &Started<Reporting>, call: &GateCall, known: &Known) {
+    async fn look_at_once(&self, started: &Started<Scheduling>, call: &GateCall, known: &Known) {
         for function in ["report-outcome", "start-deployment"] {
             let schedule = OneTime {
                 name: report::look_judged(&started.settings.stack, function, &call.deployment),
@@ -233,7 +233,7 @@ impl RollingGate {
     /// Makes a schedule by which a function looks at the service, unless it is there.
     async fn look(
         &self,
-        started: &Started<Reporting>,
+        started: &Started<Scheduling>,
         call: &GateCall,
         schedule: OneTime,
     ) -> Result<Created, CallFailed> {

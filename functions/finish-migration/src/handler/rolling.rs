@@ -9,7 +9,7 @@ use aws::scheduler::Schedule;
 use lambda::{EvidenceReader, Failure, Started};
 use rules::config::Pipeline;
 use rules::engine::Engine;
-use rules::environment::Reporting;
+use rules::environment::Scheduling;
 use rules::events::{RollingEvent, ServiceChange};
 use rules::gate::Verdict;
 use rules::migration::verdict::{self, Stopped};
@@ -173,7 +173,7 @@ impl Handler {
 
     async fn end_rolling(
         &self,
-        started: &Started<Reporting>,
+        started: &Started<Scheduling>,
         waiting: &Waiting,
         task: Option<&Task>,
         verdict: Option<Verdict>,
@@ -229,7 +229,7 @@ impl Handler {
     }
 
     /// Makes `start-deployment` look again. Where this fails, its own schedules do later.
-    async fn look_at_once(&self, started: &Started<Reporting>, waiting: &Waiting) {
+    async fn look_at_once(&self, started: &Started<Scheduling>, waiting: &Waiting) {
         let Record {
             id,
             cluster,

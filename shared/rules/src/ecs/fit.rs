@@ -6,7 +6,8 @@ use super::role::CannotInvoke;
 use super::stage::Stage;
 use super::traffic::{LoadBalancer, TrafficRule, Unclear, asked};
 use crate::config::{Pipeline, Traffic, WithoutRollback};
-use crate::names::{ListenerArn, StackName};
+use crate::environment::HookFunctions;
+use crate::names::{ListenerArn, StackName, TopicArn};
 use crate::observed::{Service, TaskDefinition};
 use crate::revision;
 use crate::test_traffic::Through;
@@ -23,6 +24,15 @@ pub struct GateFunctions {
 }
 
 impl GateFunctions {
+    /// Those of these names, where the topic is: a stack has all it has in one account and Region.
+    pub fn of(hooks: &HookFunctions, topic: &TopicArn) -> Self {
+        Self {
+            migration: topic.function(hooks.after_install.as_str()),
+            test_traffic: topic.function(hooks.after_allow_test_traffic.as_str()),
+            production_traffic: topic.function(hooks.after_allow_traffic.as_str()),
+        }
+    }
+
     /// All of them.
     pub fn all(&self) -> [&str; 3] {
         [

@@ -6,7 +6,7 @@ use aws::{CallFailed, Kind};
 use lambda::{Failure, Started};
 use rules::ecs::{Listed, ServiceDeployment, ServiceRevision, Status};
 use rules::engine::Engine;
-use rules::environment::Reporting;
+use rules::environment::Scheduling;
 use rules::events::GateCall;
 use rules::gate::Gate;
 use rules::names::RevisionArn;
@@ -32,7 +32,7 @@ impl RollingGate {
     /// The update that the call names, where it is the service's newest and its gate is open, or has failed it; why it is not otherwise.
     pub(super) async fn due(
         &self,
-        started: &Started<Reporting>,
+        started: &Started<Scheduling>,
         call: &GateCall,
     ) -> Result<Result<Due, String>, Failure> {
         let ecs = &self.handler.ecs;
@@ -132,7 +132,7 @@ impl RollingGate {
     /// Whether it is still open, right before what was found is written down.
     pub(super) async fn still_open(
         &self,
-        started: &Started<Reporting>,
+        started: &Started<Scheduling>,
         call: &GateCall,
     ) -> Result<Result<(), String>, Failure> {
         let due = self.due(started, call).await?;

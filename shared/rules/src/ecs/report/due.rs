@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::observed::Observed;
+use super::schedules::SEEN_WITHIN;
 use super::told::Told;
-use crate::ecs::{Listed, ServiceDeployment, Status};
+use crate::ecs::{GateFunctions, Listed, Status};
 use crate::events::{Announced, Pause, ServiceChange};
 use crate::names::ServiceDeploymentArn;
 
@@ -92,15 +94,19 @@ impl What {
 
 /// What is still to be told of a deployment, in order.
 ///
-/// Of older deployments only those are told whose start was, those of a revision that this stack registered, and those that came after
-/// one of such a revision: one may be over before anybody has looked at it, whoever began it. All else was before this stack, or told long ago, and its mark has made room. So it is with the newest one where no end is announced: ECS lists a deployment a moment after it has begun, and until
-/// then the newest one is that of last month.
+/// An older deployment may be over before anybody has looked at it, whoever began it. Told are those whose start was, those of a
+/// revision that this stack registered, those that came after one of such a revision, and those that called its gates until just
+/// before the next one began. All else was before this stack, or told long ago, and its mark has made room. So it is with the newest
+/// one where no end is announced: ECS lists a deployment a moment after it has begun, and until then the newest one is that of last
+/// month.
 pub fn due(
-    deployment: &ServiceDeployment,
+    observed: &Observed,
     is_newest: bool,
     announced: &Announced,
     told: &Told,
+    gates: &GateFunctions,
 ) -> Vec<What> {
+    let deployment = &observed.deployment;
     let is_told = |what: &What| told.has(what, &deployment.arn);
     let (pause, may_have_ended) = match announced {
         Announced::Waits(pause) => (Some(pause), false),
@@ -108,7 +114,10 @@ pub fn due(
         Announced::Ended | Announced::Routine(Some(_)) => (None, true),
         Announced::InProgress | Announced::Routine(None) | Announced::Other => (None, false),
     };
-    let is_known = (is_newest && may_have_ended) || told.was_there || is_told(&What::Started);
+    let is_known = (is_newest && may_have_ended)
+        || told.was_there
+        || is_told(&What::Started)
+        || (deployment.calls(gates) && was_followed_at_once(observed));
     let due = match End::of(&deployment.status) {
         Some(end) if is_known => vec![What::Ended(end)],
         Some(_) => Vec::new(),
@@ -124,6 +133,13 @@ pub fn due(
         }
     };
     due.into_iter().filter(|what| !is_told(what)).collect()
+}
+
+/// Whether the next one began so soon after its end that nobody may have looked in between. Most are stopped by the next one.
+fn was_followed_at_once(observed: &Observed) -> bool {
+    let (ended, newer) = (observed.deployment.ended_at(), &observed.newer);
+    let both = ended.zip(newer.as_ref());
+    both.is_some_and(|(ended, newer)| ended.saturating_add(SEEN_WITHIN) >= newer.created_at)
 }
 
 /// How long before its event a deployment that begins may have been created, if nothing keeps it waiting.

@@ -41,7 +41,7 @@ pub fn claimed_until(now: UtcDateTime) -> UtcDateTime {
 
 /// What ended longer than this before the newest deployment began was told before it began: a look comes every five minutes, and may
 /// fail once.
-const SEEN_WITHIN: Duration = Duration::minutes(2 * LOOK_EVERY_MINUTES as i64);
+pub(super) const SEEN_WITHIN: Duration = Duration::minutes(2 * LOOK_EVERY_MINUTES as i64);
 
 /// How many of a service's newest deployments are looked at. A revision that is deployed again and again has room for the marks of a
 /// few of them.

@@ -56,7 +56,7 @@ fn words(status: Status, is_newest: bool, announced: &Announced, tags: &[(&str, 
     let mut observed = observed(NATIVE, status);
     observed.target.definition = definition(2, "b", tags);
     let told = Told::of(&observed.target.definition, &"greenlight".parse().unwrap());
-    let due = due(&observed.deployment, is_newest, announced, &told);
+    let due = due(&observed, is_newest, announced, &told, &gates());
     let words: Vec<&str> = due.iter().map(What::word).collect();
     words.join(" ")
 }
@@ -255,49 +255,88 @@ fn an_end_may_be_untold_from_some_minutes_to_a_day_after_it() {
 fn what_came_after_a_deployment_of_ours_is_told_whoever_began_it() {
     let stack: crate::names::StackName = "greenlight".parse().unwrap();
     let told = |tags: &[(&str, &str)]| Told::of(&definition(2, "b", tags), &stack);
-    let ended = observed(NATIVE, Status::RollbackSuccessful).deployment;
+    let ended = observed(NATIVE, Status::RollbackSuccessful);
     let due_after = |earlier: &[(&str, &str)]| {
         let told = told(&[]).after(Some(&told(earlier)));
-        due(&ended, false, &Announced::InProgress, &told).len()
+        due(&ended, false, &Announced::InProgress, &told, &gates()).len()
     };
     assert_eq!(due_after(&[("greenlight:stack", "greenlight")]), 1);
     assert_eq!(due_after(&[("greenlight:stack", "observer")]), 0);
     assert_eq!(due_after(&[]), 0);
 }
 
-#[test]
-fn a_deployment_calls_the_gates_that_its_own_hooks_name() {
-    const HEAD: &str = "arn:aws:lambda:eu-central-1:111122223333:function:CodeDeployHook_";
-    let ours = |name| format!("{HEAD}greenlight_{name}");
-    let gates = GateFunctions {
+const FUNCTIONS: &str = "arn:aws:lambda:eu-central-1:111122223333:function:CodeDeployHook_";
+
+fn gates() -> GateFunctions {
+    let ours = |name| format!("{FUNCTIONS}greenlight_{name}");
+    GateFunctions {
         migration: ours("run-migration"),
         test_traffic: ours("check-test-traffic"),
         production_traffic: ours("check-production"),
-    };
-    let called = |target: HookTarget| {
-        let mut ended = observed(NATIVE, Status::RollbackSuccessful).deployment;
-        ended.hooks = vec![Hook {
-            target,
-            stages: vec![Stage::PreScaleUp],
-            timeout: None,
-            goes_on: false,
-        }];
-        ended
-    };
-    let by = |function: String| {
-        called(HookTarget::Lambda {
+    }
+}
+
+fn hook(function: String) -> Hook {
+    Hook {
+        target: HookTarget::Lambda {
             function,
             role: None,
-        })
+        },
+        stages: vec![Stage::PreScaleUp],
+        timeout: None,
+        goes_on: false,
+    }
+}
+
+/// Of a revision that no stack registered, and whose start nobody was told. It ended at second 92.
+#[test]
+fn what_called_the_gates_is_told_where_the_next_one_began_soon_after_its_end() {
+    let ours = gates().migration;
+    let of_observer = format!("{FUNCTIONS}observer_run-migration");
+    let soon = 92 + 10 * 60;
+    for (function, status, next, expected) in [
+        (&ours, Status::Stopped, Some(90), 1),
+        (&ours, Status::Successful, Some(soon), 1),
+        (&ours, Status::Successful, Some(soon + 1), 0),
+        (&of_observer, Status::Stopped, Some(90), 0),
+        // The newest one is told by its event, or by an hourly look.
+        (&ours, Status::Successful, None, 0),
+        (&ours, Status::StopRequested, Some(90), 0),
+    ] {
+        let mut it = observed(NATIVE, status.clone());
+        it.target.definition.tags = json!([]);
+        it.deployment.hooks = vec![hook(function.clone())];
+        it.newer = next.map(|second| Listed {
+            arn: arn("NEXT5RNVLH6PPzHXINuP2"),
+            target: None,
+            status: Status::InProgress,
+            created_at: at(second),
+        });
+        let told = Told::of(&it.target.definition, &"greenlight".parse().unwrap());
+        let due = due(&it, false, &Announced::InProgress, &told, &gates());
+        assert_eq!(due.len(), expected, "{function} {status:?} {next:?}");
+    }
+}
+
+#[test]
+fn a_deployment_calls_the_gates_that_its_own_hooks_name() {
+    let gates = gates();
+    let called = |hook: Hook| {
+        let mut ended = observed(NATIVE, Status::RollbackSuccessful).deployment;
+        ended.hooks = vec![hook];
+        ended
     };
+    let by = |function: String| called(hook(function));
     assert!(by(gates.migration.clone()).calls(&gates));
     assert!(by(format!("{}:live", gates.test_traffic)).calls(&gates));
-    assert!(!by(format!("{HEAD}observer_run-migration")).calls(&gates));
+    assert!(!by(format!("{FUNCTIONS}observer_run-migration")).calls(&gates));
     assert!(
         !by(gates.migration.replace("111122223333", "444455556666")).calls(&gates),
         "another account's"
     );
-    assert!(!called(HookTarget::Pause).calls(&gates));
+    let mut pause = hook(String::new());
+    pause.target = HookTarget::Pause;
+    assert!(!called(pause).calls(&gates));
     let mut first = by(gates.migration.clone());
     first.sources.clear();
     assert!(!first.calls(&gates));
