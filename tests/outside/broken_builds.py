@@ -180,6 +180,7 @@ GUARDS = (
         "shared/aws/src/observe/on_ecs.rs",
         "deployments.iter().find(|one| !one.status.has_ended());",
         "deployments.iter().find(|one| !one.status.has_ended() || strategy.is_none() && one.status == Status::RollbackSuccessful);",
+        "rolling-ships-after-a-rollback",
     ),
     Guard(
         2,
@@ -187,6 +188,7 @@ GUARDS = (
         "shared/aws/src/observe/deployments.rs",
         "attempts.extend(of_ecs);",
         "if on_ecs.strategy.is_none() { attempts.extend(of_ecs); }",
+        "native-failed-migration",
     ),
     Guard(
         2,
@@ -194,6 +196,7 @@ GUARDS = (
         "shared/aws/src/observe/deployments.rs",
         "attempts.extend(of_ecs);",
         "if on_ecs.strategy.is_some() { attempts.extend(of_ecs); }",
+        "rolling-breaker",
     ),
     Guard(
         3,
@@ -201,6 +204,7 @@ GUARDS = (
         "shared/aws/src/observe/production.rs",
         "        compared.extend(running);",
         "        if !matches!(observation.deploys.engine(), rules::engine::Engine::Native(_)) { compared.extend(running); }",
+        "native-never-downgrades",
     ),
     Guard(
         3,
@@ -208,6 +212,7 @@ GUARDS = (
         "shared/aws/src/observe/production.rs",
         "        compared.extend(running);",
         "        if observation.deploys.engine() != rules::engine::Engine::Rolling { compared.extend(running); }",
+        "rolling-never-downgrades",
     ),
     Guard(
         4,
