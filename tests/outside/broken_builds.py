@@ -188,7 +188,7 @@ GUARDS = (
         "shared/aws/src/observe/deployments.rs",
         "attempts.extend(of_ecs);",
         "if on_ecs.strategy.is_none() { attempts.extend(of_ecs); }",
-        "native-failed-migration",
+        "native-not-tried-again",
     ),
     Guard(
         2,
@@ -196,7 +196,7 @@ GUARDS = (
         "shared/aws/src/observe/deployments.rs",
         "attempts.extend(of_ecs);",
         "if on_ecs.strategy.is_some() { attempts.extend(of_ecs); }",
-        "rolling-breaker",
+        "rolling-not-tried-again",
     ),
     Guard(
         3,

@@ -40,6 +40,14 @@ enum Turn {
     Others,
 }
 
+/// What became of an update.
+enum Updated {
+    /// ECS accepted it, and names this deployment as the current one.
+    To(Option<ServiceDeploymentArn>),
+    /// It is not known whether it arrived, and the service has changed.
+    Unclear,
+}
+
 impl Handler {
     /// Registers the revision and updates the service, unless another deployment was faster.
     pub(crate) async fn start_on_ecs(
@@ -85,9 +93,9 @@ impl Handler {
                 return Ok(Begun::Overtaken(Vec::new()));
             }
         };
-        let (cluster, service) = (&pipeline.cluster, &pipeline.service);
-        let updated = match self.ecs.update_service(cluster, service, &revision).await {
-            Ok(updated) => updated,
+        let updated = match self.update(pipeline, on_ecs, &revision).await {
+            Ok(Updated::To(current)) => current,
+            Ok(Updated::Unclear) => return Ok(Begun::Overtaken(Vec::new())),
             Err(failed) => {
                 // The event comes again, and must not wait for the claim's time.
                 if let Some(claim) = claim {
@@ -98,6 +106,26 @@ impl Handler {
         };
         let id = self.id(pipeline, on_ecs, updated, &revision).await;
         Ok(Begun::Created(revision, id))
+    }
+
+    /// Updates the service; once more where it is not known whether that arrived, and the service still is as it was decided on.
+    async fn update(
+        &self,
+        pipeline: &Pipeline,
+        on_ecs: &OnEcs,
+        revision: &RevisionArn,
+    ) -> Result<Updated, CallFailed> {
+        let (cluster, service) = (&pipeline.cluster, &pipeline.service);
+        let update = async || self.ecs.update_service(cluster, service, revision).await;
+        match update().await {
+            Err(failed) if failed.kind == Kind::Unavailable => {
+                match self.observer.is_as_decided(pipeline, on_ecs).await? {
+                    true => update().await.map(Updated::To),
+                    false => Ok(Updated::Unclear),
+                }
+            }
+            answer => answer.map(Updated::To),
+        }
     }
 
     /// Of several invocations that start from one state of the service one may update it: ECS refuses no second update. Who may is

@@ -1,5 +1,6 @@
 //! Service deployments: ListServiceDeployments, DescribeServiceDeployments, UpdateService, StopServiceDeployment.
 
+use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::types::{
     CreatedAt, ServiceDeployment, ServiceDeploymentBrief, ServiceDeploymentStatus,
@@ -12,8 +13,8 @@ use time::{Duration, UtcDateTime};
 use super::Ecs;
 use super::service::hook_from;
 use crate::call::{Call, CallFailed};
-use crate::kind::Kind;
 use crate::text::{time_from, time_to};
+use crate::wire::OnlyWhenThrottled;
 
 /// ECS describes so many service deployments, or service revisions, in one call.
 pub(super) const DESCRIBED_AT_MOST: usize = 20;
@@ -102,9 +103,11 @@ impl Ecs {
     }
 
     /// Lets the service run this revision. Nothing else is sent: every other member would overwrite what autoscaling and
-    /// infrastructure code own. The same revision again changes nothing, so an unclear answer may be repeated.
+    /// infrastructure code own.
     ///
-    /// Where it is not known whether the call arrived, it is sent once more.
+    /// The same revision again changes nothing while the service wants it, but what it started may be stopped and rolled back within
+    /// seconds, and then it starts another deployment: it is sent again only when it was throttled. After
+    /// [`Unavailable`](crate::Kind::Unavailable) it may have arrived or not.
     ///
     /// Answers the deployment that ECS names as the service's current one: whether that is the new one or still the one before is not
     /// documented.
@@ -117,20 +120,6 @@ impl Ecs {
         service: &ServiceName,
         revision: &RevisionArn,
     ) -> Result<Option<ServiceDeploymentArn>, CallFailed> {
-        let update = async || self.update_service_once(cluster, service, revision).await;
-        match update().await {
-            // The same revision again changes nothing where the first call has arrived.
-            Err(failed) if failed.kind == Kind::Unavailable => update().await,
-            answer => answer,
-        }
-    }
-
-    async fn update_service_once(
-        &self,
-        cluster: &ClusterName,
-        service: &ServiceName,
-        revision: &RevisionArn,
-    ) -> Result<Option<ServiceDeploymentArn>, CallFailed> {
         let call = Call::new("ecs:UpdateService", format!("{cluster}/{service}"));
         let sent = self
             .client
@@ -138,6 +127,8 @@ impl Ecs {
             .cluster(cluster.as_str())
             .service(service.as_str())
             .task_definition(revision.as_str())
+            .customize()
+            .config_override(Builder::new().retry_classifier(OnlyWhenThrottled))
             .send()
             .await;
         let answer = sent.map_err(|error| {
