@@ -50,6 +50,8 @@ const PUBLIC_AUTHORITIES: &str = "public-authorities.pem";
 const ANSWERS_AROUND: u64 = 20;
 /// The maximum real time of a rehearsal.
 const REAL_TIME_AT_MOST: Duration = Duration::from_secs(10 * 60);
+/// The same of a storm: many are played at a time, and one may take more than a day of simulated time.
+const STORM_AT_MOST: Duration = Duration::from_secs(60 * 60);
 
 /// The number of existing folders to skip: killed processes with the same number leave theirs, and concurrent plays
 /// have their own.
@@ -165,13 +167,14 @@ async fn brought_to_an_end(
     scenario: &Scenario,
     interrupted: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Error {
-    match tokio::time::timeout(REAL_TIME_AT_MOST, interrupted).await {
+    let at_most = match scenario.setting.pace {
+        Pace::Real => REAL_TIME_AT_MOST,
+        Pace::Still => STORM_AT_MOST,
+    };
+    match tokio::time::timeout(at_most, interrupted).await {
         Ok(Ok(())) => anyhow!("interrupted"),
         Ok(Err(error)) => error,
-        Err(_) => anyhow!(
-            "`{}` did not finish within {REAL_TIME_AT_MOST:?}",
-            scenario.name
-        ),
+        Err(_) => anyhow!("`{}` did not finish within {at_most:?}", scenario.name),
     }
 }
 
