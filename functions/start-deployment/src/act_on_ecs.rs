@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use aws::ecs::ServiceDeployments;
+use aws::ecs::{ServiceDeployments, Updated};
 use aws::observe::{Deploys, Member, OnEcs};
 use aws::scheduler::{Created, Recurring, Schedule};
 use aws::{CallFailed, Kind};
@@ -38,14 +38,6 @@ enum Turn {
     Ours(Option<String>),
     /// Another one's.
     Others,
-}
-
-/// What became of an update.
-enum Updated {
-    /// ECS accepted it, and names this deployment as the current one.
-    To(Option<ServiceDeploymentArn>),
-    /// It is not known whether it arrived, and the service has changed.
-    Unclear,
 }
 
 impl Handler {
@@ -93,9 +85,14 @@ impl Handler {
                 return Ok(Begun::Overtaken(Vec::new()));
             }
         };
-        let updated = match self.update(pipeline, on_ecs, &revision).await {
+        let (cluster, service) = (&pipeline.cluster, &pipeline.service);
+        let is_unchanged = async || self.observer.is_as_decided(pipeline, on_ecs).await;
+        let update = self
+            .ecs
+            .update_service(cluster, service, &revision, is_unchanged);
+        let updated = match update.await {
             Ok(Updated::To(current)) => current,
-            Ok(Updated::Unclear) => return Ok(Begun::Overtaken(Vec::new())),
+            Ok(Updated::Unclear(_)) => return Ok(Begun::Overtaken(Vec::new())),
             Err(failed) => {
                 // The event comes again, and must not wait for the claim's time.
                 if let Some(claim) = claim {
@@ -106,26 +103,6 @@ impl Handler {
         };
         let id = self.id(pipeline, on_ecs, updated, &revision).await;
         Ok(Begun::Created(revision, id))
-    }
-
-    /// Updates the service; once more where it is not known whether that arrived, and the service still is as it was decided on.
-    async fn update(
-        &self,
-        pipeline: &Pipeline,
-        on_ecs: &OnEcs,
-        revision: &RevisionArn,
-    ) -> Result<Updated, CallFailed> {
-        let (cluster, service) = (&pipeline.cluster, &pipeline.service);
-        let update = async || self.ecs.update_service(cluster, service, revision).await;
-        match update().await {
-            Err(failed) if failed.kind == Kind::Unavailable => {
-                match self.observer.is_as_decided(pipeline, on_ecs).await? {
-                    true => update().await.map(Updated::To),
-                    false => Ok(Updated::Unclear),
-                }
-            }
-            answer => answer.map(Updated::To),
-        }
     }
 
     /// Of several invocations that start from one state of the service one may update it: ECS refuses no second update. Who may is

@@ -7,6 +7,7 @@ mod observe;
 use std::cell::Cell;
 
 use aws::CallFailed;
+use aws::ecs::Updated;
 use aws::scheduler::{Created, Schedule, Scheduler};
 use lambda::{Deadline, Failure, Ran, Start, Started, checked, gate_outcome};
 use rules::config::Pipeline;
@@ -90,7 +91,7 @@ impl RollingGate {
             ecs.tag_task_definition(revision, GATE_TAG, &value).await?;
             self.publish(started, &due.known, verdict).await;
         }
-        let back = self.go_back(call, &due, &judged).await?;
+        let back = self.go_back(started, call, &due, &judged).await?;
         self.look_at_once(started, call, &due.known).await;
         let (answer, reason) = match &judged.judgement {
             Judgement::Passed => ("SUCCEEDED", verdict.as_ref().map_or("", reason_of)),
@@ -156,6 +157,7 @@ impl RollingGate {
     /// Lets the service run what ran before.
     async fn go_back(
         &self,
+        started: &Started<Scheduling>,
         call: &GateCall,
         due: &Due,
         judged: &Judged,
@@ -172,10 +174,17 @@ impl RollingGate {
                  `{GATE_TAG}` was written by somebody else)"
             )));
         };
-        let ecs = &self.handler.ecs;
-        ecs.update_service(&call.cluster, &call.service, &back)
-            .await?;
-        Ok(Some(back))
+        let is_unchanged = async || Ok::<_, Failure>(self.due(started, call).await?.is_ok());
+        let (cluster, service) = (&call.cluster, &call.service);
+        let update = self
+            .handler
+            .ecs
+            .update_service(cluster, service, &back, is_unchanged);
+        match update.await? {
+            Updated::To(_) => Ok(Some(back)),
+            // The call comes again, and finds whether that was this update.
+            Updated::Unclear(failed) => Err(failed.into()),
+        }
     }
 
     /// The gate's failure is told at once; what becomes of the deployment follows from `report-outcome`.

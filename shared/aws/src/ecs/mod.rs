@@ -21,7 +21,7 @@ use crate::Session;
 use crate::call::{Call, CallFailed};
 use crate::wire::RawAnswer;
 
-pub use service_deployment::ServiceDeployments;
+pub use service_deployment::{ServiceDeployments, Updated};
 pub use task::{DescribedTasks, RunTaskAnswer, TaskFailure, Tasks, refused};
 
 /// ECS's operations.

@@ -13,6 +13,7 @@ use time::{Duration, UtcDateTime};
 use super::Ecs;
 use super::service::hook_from;
 use crate::call::{Call, CallFailed};
+use crate::kind::Kind;
 use crate::text::{time_from, time_to};
 use crate::wire::OnlyWhenThrottled;
 
@@ -22,6 +23,16 @@ pub(super) const DESCRIBED_AT_MOST: usize = 20;
 const LISTED_AT_MOST: i32 = 100;
 /// Whether `createdAt.after` includes its moment is not documented.
 const MARGIN: Duration = Duration::SECOND;
+
+/// What became of an update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Updated {
+    /// ECS accepted it, and names this deployment as the service's current one: whether that is the new one or still the one before is
+    /// not documented.
+    To(Option<ServiceDeploymentArn>),
+    /// It is not known whether it arrived, for this reason, and the service has changed since it was decided.
+    Unclear(CallFailed),
+}
 
 /// Which service deployments are listed. ECS keeps them for 90 days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,15 +117,29 @@ impl Ecs {
     /// infrastructure code own.
     ///
     /// The same revision again changes nothing while the service wants it, but what it started may be stopped and rolled back within
-    /// seconds, and then it starts another deployment: it is sent again only when it was throttled. After
-    /// [`Unavailable`](crate::Kind::Unavailable) it may have arrived or not.
-    ///
-    /// Answers the deployment that ECS names as the service's current one: whether that is the new one or still the one before is not
-    /// documented.
+    /// seconds, and then it starts another deployment. So a call of which it is not known whether it arrived is sent once more only where
+    /// `is_unchanged` finds the service as it was when the update was decided.
     ///
     /// # Errors
-    /// ECS refuses the revision, with what can be done about it where that is known.
-    pub async fn update_service(
+    /// ECS refuses the revision, with what can be done about it where that is known; or what `is_unchanged` could not find out.
+    pub async fn update_service<E: From<CallFailed>>(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        revision: &RevisionArn,
+        is_unchanged: impl AsyncFnOnce() -> Result<bool, E>,
+    ) -> Result<Updated, E> {
+        let update = async || self.update_service_once(cluster, service, revision).await;
+        match update().await {
+            Err(failed) if failed.kind == Kind::Unavailable => match is_unchanged().await? {
+                true => Ok(Updated::To(update().await?)),
+                false => Ok(Updated::Unclear(failed)),
+            },
+            answer => Ok(Updated::To(answer?)),
+        }
+    }
+
+    async fn update_service_once(
         &self,
         cluster: &ClusterName,
         service: &ServiceName,

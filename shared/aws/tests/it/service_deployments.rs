@@ -1,7 +1,7 @@
 //! Services of ECS's own deployments, their service deployments and service revisions.
 
-use aws::Kind;
-use aws::ecs::{Ecs, ServiceDeployments};
+use aws::ecs::{Ecs, ServiceDeployments, Updated};
+use aws::{CallFailed, Kind};
 use rules::ecs::{
     Advanced, Alarms, BreakerState, CircuitBreaker, Configuration, DeployedRevision, Hook,
     HookTarget, Listed, ResolvedTargetGroup, RevisionImage, Rollback, ServiceDeployment, Stage,
@@ -10,6 +10,7 @@ use rules::ecs::{
 use rules::names::{ClusterName, ServiceName};
 use rules::observed::{Rollout, RunningRevision};
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::time::Duration;
 use time::UtcDateTime;
 
@@ -350,28 +351,48 @@ async fn update_service_sends_the_revision_and_nothing_else() {
     let server = Server::answering([answer(200, &body)]).await;
     let (cluster, service) = place();
     let updated = Ecs::new(&server.session())
-        .update_service(&cluster, &service, &REVISION.parse().unwrap())
+        .update_service(&cluster, &service, &REVISION.parse().unwrap(), never)
         .await;
-    assert_eq!(updated, Ok(current.parse().ok()));
+    assert_eq!(updated, Ok(Updated::To(current.parse().ok())));
     server.was_asked(
         &format!("{TARGET}.UpdateService"),
         &json!({"cluster": "prod", "service": "web", "taskDefinition": REVISION}),
     );
 }
 
-/// After another call it is not known whether it arrived, and what it began may be over by the time it is sent again.
+/// An answer that is clear asks nothing more.
+async fn never() -> Result<bool, CallFailed> {
+    panic!("the service was looked at once more")
+}
+
+/// What it began may be over by the time it is sent again.
 #[tokio::test]
-async fn update_service_is_sent_again_only_when_it_was_throttled() {
+async fn update_service_is_sent_again_where_it_was_throttled_or_the_service_is_unchanged() {
     let (cluster, service) = place();
     let body = json!({"service": {}});
-    let throttled = error(400, "ThrottlingException", "Rate exceeded");
-    let unavailable = error(500, "ServerException", "the words of ECS");
-    for (first, expected) in [(throttled, Ok(None)), (unavailable, Err(Kind::Unavailable))] {
+    let throttled = || error(400, "ThrottlingException", "Rate exceeded");
+    let lost = || error(500, "ServerException", "the words of ECS");
+    for (first, is_unchanged, expected) in [
+        (throttled(), None, "updated"),
+        (lost(), Some(true), "updated"),
+        (lost(), Some(false), "unclear"),
+    ] {
         let server = Server::answering([first, answer(200, &body)]).await;
+        let looked = Cell::new(None);
         let updated = Ecs::new(&server.session())
-            .update_service(&cluster, &service, &REVISION.parse().unwrap())
+            .update_service(&cluster, &service, &REVISION.parse().unwrap(), async || {
+                looked.set(is_unchanged);
+                Ok::<bool, CallFailed>(is_unchanged.unwrap())
+            })
             .await;
-        assert_eq!(updated.map_err(|failed| failed.kind), expected);
+        let became = match updated.unwrap() {
+            Updated::To(_) => "updated",
+            Updated::Unclear(failed) => {
+                assert_eq!(failed.kind, Kind::Unavailable);
+                "unclear"
+            }
+        };
+        assert_eq!((became, looked.get()), (expected, is_unchanged));
     }
 }
 
@@ -425,7 +446,7 @@ async fn what_update_service_refuses_comes_with_a_remedy() {
         let server = Server::answering([error(400, code, "the words of ECS")]).await;
         let (cluster, service) = place();
         let failed = Ecs::new(&server.session())
-            .update_service(&cluster, &service, &REVISION.parse().unwrap())
+            .update_service(&cluster, &service, &REVISION.parse().unwrap(), never)
             .await
             .unwrap_err();
         assert_eq!(failed.kind, kind, "{code}");

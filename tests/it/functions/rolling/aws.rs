@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) tokens: Vec<String>,
     /// The call that the invocation dies at.
     pub(super) dies_at: Option<&'static str>,
+    /// The answer of its first call is lost, which has been carried out.
+    pub(super) loses: Option<&'static str>,
     /// Another start is faster by this: what it writes down.
     pub(super) faster: Option<(String, String)>,
     /// Another call judges the update.
@@ -42,6 +44,7 @@ pub(super) fn state() -> State {
         tasks: Vec::new(),
         tokens: Vec::new(),
         dies_at: None,
+        loses: None,
         faster: None,
         is_claimed: false,
     }
@@ -58,6 +61,11 @@ pub(super) fn text<'a>(value: &'a Value, member: &str) -> &'a str {
 impl State {
     pub(super) fn says(&mut self, function: &str, operation: &str, request: &Value) -> Answer {
         if self.dies_at == Some(operation) {
+            return Refuses("ServerException");
+        }
+        if self.loses == Some(operation) {
+            self.loses = None;
+            self.says(function, operation, request);
             return Refuses("ServerException");
         }
         match operation {

@@ -197,6 +197,8 @@ fn a_call_that_died_after_the_mark_is_gone_on_with() {
         "{}",
         died.answer
     );
+    // The service is as it was judged, so that it is sent once more.
+    assert_eq!(did(&died), (0, 2));
     state.dies_at = None;
     let again = judge("new", &mut state);
     assert_eq!(again.answer["answer"], "FAILED", "{}", again.answer);
@@ -208,6 +210,22 @@ fn a_call_that_died_after_the_mark_is_gone_on_with() {
     assert_eq!(gate_mark(&state), FAILED);
     let late = judge("new", &mut state);
     assert_eq!(did(&late), (0, 0), "the service wants it already");
+}
+
+/// Somebody may have deployed since, whose deployment the same call again would replace.
+#[test]
+fn a_way_back_whose_answer_is_lost_is_not_gone_twice() {
+    let mut state = judged(Some(FAILED));
+    state.loses = Some("UpdateService");
+    let lost = judge("new", &mut state);
+    assert_eq!(
+        lost.answer["errorType"], "AwsUnavailable",
+        "{}",
+        lost.answer
+    );
+    assert_eq!(did(&lost), (0, 1));
+    let again = judge("new", &mut state);
+    assert_eq!(did(&again), (0, 0), "{}", again.answer);
 }
 
 /// Why nothing is done in a state that is changed so.
